@@ -1,0 +1,1 @@
+"""nervo: an integration hub between ERPs and e-commerce."""

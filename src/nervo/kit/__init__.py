@@ -1,0 +1,1 @@
+"""For connector authors: HTTP, pace, signatures, settings, secrets, recordings, the simulator base, clock and ids."""

@@ -1,0 +1,133 @@
+"""HTTP for connectors: one session per connection, time-outs that tell "not sent" from "unknown", every exchange recorded."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from nervo.errors import Misunderstood, OutcomeUnknown, Unavailable
+from nervo.kit.clock import Clock, SystemClock
+from nervo.kit.pacing import NORMAL, Pace
+from nervo.kit.secrets import Scrubber
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer with secrets masked. `status` 0: no answer came; `error` says why."""
+
+    at: datetime
+    method: str
+    url: str
+    request_headers: Mapping[str, str]
+    request_body: str
+    status: int
+    response_headers: Mapping[str, str]
+    response_body: str
+    elapsed_ms: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, read whole. Header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self, doing: str) -> Any:
+        """The body as JSON. Raises Misunderstood when it is not."""
+        try:
+            return msgspec.json.decode(self.body)
+        except msgspec.DecodeError as error:
+            raise Misunderstood(doing, f"{error}: {self.body[:200]!r}", status=self.status) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ToolBox:
+    """What a connector is built with: clock, pace, what to mask, and who keeps the exchanges."""
+
+    clock: Clock = SystemClock()
+    pace: Pace | None = None
+    keep: Callable[[Exchange], None] | None = None
+
+
+class Http:
+    """Calls to one host. Follows no redirects, reads no more than MAX_ANSWER_BYTES, checks certificates.
+
+    Raises Unavailable when nothing was sent or the call is safe to repeat, OutcomeUnknown when an unsafe call may have taken
+    effect. Status codes are the connector's to judge.
+    """
+
+    def __init__(self, base_url: str, tools: ToolBox, *, headers: Mapping[str, str] | None = None, auth: aiohttp.BasicAuth | None = None,
+                 known_secrets: tuple[str, ...] = (), timeout_s: float = 30.0, connections: int = 8) -> None:  # fmt: skip
+        self.base_url, self.tools, self.timeout_s = base_url.rstrip("/"), tools, timeout_s
+        self.scrub = Scrubber(known_secrets)
+        self.pace = tools.pace or Pace(tools.clock)
+        self._headers, self._auth, self._connections = dict(headers or {}), auth, connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def call(self, method: str, path: str, *, params: Mapping[str, str] | None = None, json: Any = None, body: bytes | None = None,
+                   headers: Mapping[str, str] | None = None, timeout_s: float | None = None, operation: str = "", cost: float = 1.0,
+                   priority: int = NORMAL, safe: bool | None = None) -> Answer:  # fmt: skip
+        """One request. `safe` overrides what the method says (a GraphQL query is a safe POST)."""
+        await self.pace.of(operation).take(cost, priority)
+        payload = msgspec.json.encode(json) if json is not None else body
+        sent = {**self._headers, **(headers or {})} | ({"Content-Type": "application/json"} if json is not None else {})
+        started = self.tools.clock.monotonic()
+        try:
+            answer = await self._send(method, path, params, payload, sent, timeout_s or self.timeout_s)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._record(method, path, params, sent, payload, None, started, repr(error))
+            raise self._failure(method, path, error, method in SAFE if safe is None else safe) from error
+        self._record(method, path, params, sent, payload, answer, started, "")
+        return answer
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    async def _send(self, method: str, path: str, params: Mapping[str, str] | None, payload: bytes | None, headers: Mapping[str, str],
+                    timeout_s: float) -> Answer:  # fmt: skip
+        url = path if path.startswith("http") else self.base_url + path
+        timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(10.0, timeout_s))
+        async with self._open().request(method, url, params=params, data=payload, headers=headers, timeout=timeout, allow_redirects=False) as r:
+            body = await r.content.read(MAX_ANSWER_BYTES) if r.content_length is None else await r.read()
+            while r.content_length is None and not r.content.at_eof():
+                body += await r.content.read(MAX_ANSWER_BYTES)
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise aiohttp.ClientPayloadError("answer too large")
+            return Answer(r.status, {k.lower(): v for k, v in r.headers.items()}, body)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=15)
+            self._session = aiohttp.ClientSession(connector=connector, auth=self._auth, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True)
+        return self._session
+
+    def _failure(self, method: str, path: str, error: BaseException, safe: bool) -> Unavailable | OutcomeUnknown:
+        doing = self.scrub.text(f"calling {method} {self.base_url}{path}")
+        not_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+        kind = Unavailable if safe or not_sent else OutcomeUnknown
+        return kind(doing, self.scrub.text(str(error) or type(error).__name__))
+
+    def _record(self, method: str, path: str, params: Mapping[str, str] | None, headers: Mapping[str, str], payload: bytes | None,
+                answer: Answer | None, started: float, error: str) -> None:  # fmt: skip
+        if self.tools.keep is None:
+            return
+        clock, scrub = self.tools.clock, self.scrub
+        query = "?" + "&".join(f"{k}={v}" for k, v in params.items()) if params else ""
+        self.tools.keep(Exchange(
+            clock.now(), method, scrub.text((path if path.startswith("http") else self.base_url + path) + query),
+            scrub.headers(headers.items()), scrub.text((payload or b"").decode("utf-8", "replace")),
+            answer.status if answer else 0, scrub.headers(answer.headers.items()) if answer else {},
+            scrub.text(answer.body.decode("utf-8", "replace")) if answer else "",
+            (clock.monotonic() - started) * 1000, scrub.text(error),
+        ))  # fmt: skip

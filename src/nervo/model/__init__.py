@@ -1,0 +1,1 @@
+"""The canonical model: what the trade means, in frozen dataclasses of the standard library. No I/O."""
