@@ -1,0 +1,170 @@
+"""The store's threads: writers with group commit, readers beside them.
+
+A write is a function of a transaction; it must do nothing but SQL, since it is repeated when the database asks for it. Writes that
+wait together share one commit, each under its own savepoint, so that durability (SQLite `synchronous=FULL`) costs little. A write's
+result is given back only after its commit.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from django.db import OperationalError, close_old_connections, connection, transaction
+
+from nervo.errors import Unavailable
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+MAX_GROUP = 256
+
+
+class Tx:
+    """SQL in one transaction. Placeholders are %s on both databases."""
+
+    __slots__ = ("_cursor",)
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def run(self, sql: str, args: Sequence[Any] = ()) -> int:
+        """Runs a statement; how many rows it touched."""
+        self._cursor.execute(sql, args)
+        return int(self._cursor.rowcount)
+
+    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Runs a statement for each row; how many rows were touched in all."""
+        self._cursor.executemany(sql, rows if isinstance(rows, list) else list(rows))
+        return int(self._cursor.rowcount)
+
+    def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        self._cursor.execute(sql, args)
+        found: list[Row] = self._cursor.fetchall()
+        return found
+
+    def one(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
+        self._cursor.execute(sql, args)
+        row: Row | None = self._cursor.fetchone()
+        return row
+
+
+Job = tuple[Callable[[Tx], Any], "Future[Any]"]
+
+
+class Database:
+    """One database, for one process. `writers` is 1 on SQLite."""
+
+    def __init__(self, *, writers: int | None = None, readers: int = 3) -> None:
+        self.vendor = connection.vendor
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        count = 1 if self.vendor == "sqlite" else writers or 3
+        self._writers = [threading.Thread(target=self._write_loop, name=f"store-writer-{i}", daemon=True) for i in range(count)]
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-reader")
+        self._closed = False
+        for thread in self._writers:
+            thread.start()
+
+    def submit(self, work: Callable[[Tx], T]) -> "Future[T]":
+        """Queues a write; the future holds its result once it is durable."""
+        if self._closed:
+            raise Unavailable("writing to the store", "it is closed")
+        future: Future[T] = Future()
+        self._jobs.put((work, future))
+        return future
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Runs a write and waits until it is durable. Raises Unavailable when the database cannot take it."""
+        return await asyncio.wrap_future(self.submit(work))
+
+    def write_now(self, work: Callable[[Tx], T]) -> T:
+        """The same for callers without an event loop."""
+        return self.submit(work).result()
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Runs a read beside the writers."""
+        return await asyncio.wrap_future(self._readers.submit(_read, work))
+
+    def read_now(self, work: Callable[[Tx], T]) -> T:
+        return self._readers.submit(_read, work).result()
+
+    def close(self) -> None:
+        """Finishes what is queued, then stops."""
+        if self._closed:
+            return
+        self._closed = True
+        for _ in self._writers:
+            self._jobs.put(None)
+        for thread in self._writers:
+            thread.join()
+        self._readers.shutdown()
+
+    def _write_loop(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            group = [job]
+            with contextlib.suppress(queue.Empty):
+                while len(group) < MAX_GROUP:
+                    following = self._jobs.get_nowait()
+                    if following is None:
+                        self._jobs.put(None)
+                        break
+                    group.append(following)
+            _commit(group)
+        connection.close()
+
+
+def _commit(group: list[Job]) -> None:
+    try:
+        results = _attempt(group)
+    except Exception as error:
+        _one_by_one(group, error)
+        return
+    for (_, future), (result, failure) in zip(group, results, strict=True):
+        future.set_exception(failure) if failure else future.set_result(result)
+
+
+def _attempt(group: list[Job]) -> list[tuple[Any, Exception | None]]:
+    results: list[tuple[Any, Exception | None]] = []
+    with transaction.atomic(), connection.cursor() as cursor:
+        tx = Tx(cursor)
+        if len(group) == 1:
+            return [(group[0][0](tx), None)]
+        for work, _ in group:
+            try:
+                with transaction.atomic():
+                    results.append((work(tx), None))
+            except OperationalError:
+                raise
+            except Exception as error:
+                results.append((None, error))
+    return results
+
+
+def _one_by_one(group: list[Job], first: Exception) -> None:
+    """After a failed group: each write alone, so that one poison write spoils nothing but itself."""
+    close_old_connections()
+    for work, future in group:
+        failure: Exception = first
+        for _ in range(5):
+            try:
+                future.set_result(_attempt([(work, future)])[0][0])
+                break
+            except OperationalError as error:
+                failure = Unavailable("writing to the store", str(error), code="store_unavailable", fix="Free disk space or start the database.")
+                close_old_connections()
+            except Exception as error:
+                failure = error
+                break
+        if not future.done():
+            future.set_exception(failure)
+
+
+def _read(work: Callable[[Tx], T]) -> T:
+    try:
+        with connection.cursor() as cursor:
+            return work(Tx(cursor))
+    finally:
+        if connection.vendor != "sqlite":
+            close_old_connections()
