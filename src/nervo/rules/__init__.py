@@ -1,0 +1,1 @@
+"""Mapping and business rules: the company's own, kept as data."""

@@ -1,0 +1,141 @@
+"""The company's configuration: connections, and per channel what it shows. TOML in, frozen objects out, every mistake named."""
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from nervo.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class StockRule:
+    """How a channel's stock is made from the ERP's: these warehouses, this share, less the safety stock, at most the cap; at or
+    below `last_units` it shows 0, so that another channel sells the last ones."""
+
+    warehouses: tuple[str, ...] = ()
+    share: Decimal = Decimal(1)
+    safety: Decimal = Decimal(0)
+    cap: Decimal | None = None
+    last_units: Decimal = Decimal(0)
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRule:
+    """How a channel's price is made: a list of the ERP, a percentage on top, rounded to a step, with or without tax."""
+
+    price_list: str = ""
+    percent: Decimal = Decimal(0)
+    rounding: Decimal = Decimal("0.01")
+    includes_tax: bool = True
+    floor: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRule:
+    """Which orders go to the ERP and where they take the goods from."""
+
+    warehouse: str = ""
+    import_unpaid: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What is stopped before it is published and asks a person."""
+
+    mass_zero_percent: Decimal = Decimal(30)
+    mass_zero_least: int = 20
+    price_jump_percent: Decimal = Decimal(50)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionConfig:
+    """One connection. `mode` read: nothing is ever written there. `publishes` names the fields whose owner is the ERP."""
+
+    name: str
+    connector: str
+    mode: str = "read"
+    settings: dict[str, Any] = field(default_factory=dict)
+    publishes: tuple[str, ...] = ("stock", "price", "product")
+    stock: StockRule = StockRule()
+    price: PriceRule = PriceRule()
+    orders: OrderRule = OrderRule()
+    sweep_s: int = 60
+
+    @property
+    def writable(self) -> bool:
+        return self.mode == "write"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a company has decided. `erp` names the connection that is the source of truth."""
+
+    company: str = ""
+    erp: str = ""
+    environment: str = "production"
+    guards: Guards = Guards()
+    connections: dict[str, ConnectionConfig] = field(default_factory=dict)
+
+    def channels(self) -> list[ConnectionConfig]:
+        return [c for c in self.connections.values() if c.name != self.erp]
+
+
+def parse(document: str) -> Config:
+    """Raises BadInput that names every line's mistake: unknown keys, wrong kinds, a missing ERP."""
+    try:
+        raw = tomllib.loads(document)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput("reading the configuration", str(error), code="bad_config", fix="Correct the TOML and apply it again.") from error
+    wrong: list[str] = []
+    connections = {name: _connection(name, body, wrong) for name, body in raw.pop("connections", {}).items()}
+    config = Config(connections=connections, guards=_build(Guards, raw.pop("guards", {}), "guards", wrong), **_known(Config, raw, "", wrong))
+    if config.connections and config.erp not in config.connections:
+        wrong.append(f'erp = "{config.erp}": no connection has this name')
+    if wrong:
+        raise BadInput("reading the configuration", "; ".join(wrong), code="bad_config", fix="Correct these entries and apply again.")
+    return config
+
+
+def _connection(name: str, body: dict[str, Any], wrong: list[str]) -> ConnectionConfig:
+    where, body = f"connections.{name}", dict(body)
+    parts = {
+        "stock": _build(StockRule, body.pop("stock", {}), f"{where}.stock", wrong),
+        "price": _build(PriceRule, body.pop("price", {}), f"{where}.price", wrong),
+        "orders": _build(OrderRule, body.pop("orders", {}), f"{where}.orders", wrong),
+    }
+    known = _known(ConnectionConfig, body, where, wrong)
+    if known.get("mode", "read") not in ("read", "write"):
+        wrong.append(f'{where}.mode: "{known["mode"]}" is neither read nor write')
+    if "connector" not in known:
+        wrong.append(f"{where}.connector: missing")
+        known["connector"] = ""
+    return ConnectionConfig(name=name, **known, **parts)
+
+
+def _build(kind: type, body: dict[str, Any], where: str, wrong: list[str]) -> Any:
+    return kind(**_known(kind, body, where, wrong))
+
+
+def _known(kind: type, body: dict[str, Any], where: str, wrong: list[str]) -> dict[str, Any]:
+    declared = {f.name: str(f.type) for f in fields(kind)}
+    wrong += [f"{where}.{key}: unknown" for key in body if key not in declared]
+    values = {}
+    for key, value in body.items():
+        if key in declared:
+            try:
+                values[key] = _convert(value, declared[key])
+            except (ValueError, InvalidOperation):
+                wrong.append(f"{where}.{key}: {value!r} is not a number")
+    return values
+
+
+def _convert(value: Any, kind: str) -> Any:
+    if "Decimal" in kind:
+        if isinstance(value, bool):
+            raise ValueError(value)
+        return Decimal(str(value))
+    if "tuple" in kind:
+        return tuple(value)
+    return value

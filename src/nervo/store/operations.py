@@ -1,0 +1,112 @@
+"""The hub's own running: cursors, leases, connection states, commands, configuration versions."""
+
+from datetime import datetime
+
+from nervo.ports.common import Cursor
+from nervo.store.codec import plain, text
+from nervo.store.database import Tx
+
+
+def cursor(tx: Tx, connection: str, entity: str) -> Cursor | None:
+    row = tx.one("SELECT at, ident FROM store_sourcecursor WHERE connection = %s AND entity = %s", (connection, entity))
+    return Cursor(datetime.fromisoformat(row[0]), row[1]) if row else None
+
+
+def set_cursor(tx: Tx, connection: str, entity: str, to: Cursor, now_ms: int) -> None:
+    tx.run(
+        "INSERT INTO store_sourcecursor (connection, entity, at, ident, updated_ms) VALUES (%s, %s, %s, %s, %s) "
+        "ON CONFLICT (connection, entity) DO UPDATE SET at = excluded.at, ident = excluded.ident, updated_ms = excluded.updated_ms",
+        (connection, entity, to.at.isoformat(), to.id, now_ms),
+    )
+
+
+def take_lease(tx: Tx, name: str, owner: str, now_ms: int, for_ms: int) -> int | None:
+    """The lease's epoch if it is ours now, else None. A change of hands raises the epoch."""
+    row = tx.one(
+        "INSERT INTO store_lease (name, owner, epoch, expires_ms) VALUES (%s, %s, 1, %s) ON CONFLICT (name) DO UPDATE SET "
+        "epoch = CASE WHEN store_lease.owner = excluded.owner THEN store_lease.epoch ELSE store_lease.epoch + 1 END, "
+        "owner = excluded.owner, expires_ms = excluded.expires_ms WHERE store_lease.owner = excluded.owner OR store_lease.expires_ms < %s "
+        "RETURNING epoch",
+        (name, owner, now_ms + for_ms, now_ms),
+    )
+    return int(row[0]) if row else None
+
+
+def give_lease(tx: Tx, name: str, owner: str) -> None:
+    tx.run("UPDATE store_lease SET expires_ms = 0 WHERE name = %s AND owner = %s", (name, owner))
+
+
+def still_ours(tx: Tx, name: str, owner: str, epoch: int) -> bool:
+    """Whether the lease is ours, under this epoch: asked in the transaction that notes an effect."""
+    return tx.one("SELECT 1 FROM store_lease WHERE name = %s AND owner = %s AND epoch = %s", (name, owner, epoch)) is not None
+
+
+def connection_state(tx: Tx, connection: str, state: str, now_ms: int, *, error: str = "", identity: object = None) -> None:
+    tx.run(
+        "INSERT INTO store_connectionstate (connection, state, last_ok_ms, last_error_ms, error, identity, paused) VALUES (%s, %s, %s, %s, %s, %s, %s) "
+        "ON CONFLICT (connection) DO UPDATE SET state = excluded.state, error = excluded.error, "
+        "last_ok_ms = CASE WHEN excluded.last_ok_ms > 0 THEN excluded.last_ok_ms ELSE store_connectionstate.last_ok_ms END, "
+        "last_error_ms = CASE WHEN excluded.last_error_ms > 0 THEN excluded.last_error_ms ELSE store_connectionstate.last_error_ms END, "
+        "identity = CASE WHEN excluded.identity <> '{}' THEN excluded.identity ELSE store_connectionstate.identity END",
+        (connection, state, 0 if error else now_ms, now_ms if error else 0, error, text(identity) if identity else "{}", False),
+    )
+
+
+def paused(tx: Tx) -> set[str]:
+    return {r[0] for r in tx.rows("SELECT connection FROM store_connectionstate WHERE paused")}
+
+
+def pause(tx: Tx, connection: str, on: bool) -> None:
+    tx.run(
+        "INSERT INTO store_connectionstate (connection, state, last_ok_ms, last_error_ms, error, identity, paused) "
+        "VALUES (%s, 'new', 0, 0, '', '{}', %s) ON CONFLICT (connection) DO UPDATE SET paused = excluded.paused",
+        (connection, on),
+    )
+
+
+def add_command(tx: Tx, kind: str, args: dict[str, object], actor: str, now_ms: int) -> int:
+    row = tx.one(
+        "INSERT INTO store_command (kind, args, actor, created_ms, state, result) VALUES (%s, %s, %s, %s, 'new', '') RETURNING id",
+        (kind, text(args), actor, now_ms),
+    )
+    assert row
+    return int(row[0])
+
+
+def new_commands(tx: Tx) -> list[tuple[int, str, dict[str, object], str]]:
+    rows = tx.rows("SELECT id, kind, args, actor FROM store_command WHERE state = 'new' ORDER BY id LIMIT 100")
+    return [(i, k, plain(a), w) for i, k, a, w in rows]
+
+
+def end_command(tx: Tx, id: int, state: str, result: str) -> None:
+    tx.run("UPDATE store_command SET state = %s, result = %s WHERE id = %s", (state, result, id))
+
+
+def latest_config(tx: Tx) -> tuple[int, str] | None:
+    row = tx.one("SELECT id, doc FROM store_configversion ORDER BY id DESC LIMIT 1")
+    return (int(row[0]), row[1]) if row else None
+
+
+def config(tx: Tx, id: int) -> str | None:
+    row = tx.one("SELECT doc FROM store_configversion WHERE id = %s", (id,))
+    return row[0] if row else None
+
+
+def add_config(tx: Tx, doc: str, author: str, note: str, now_ms: int) -> int:
+    row = tx.one(
+        "INSERT INTO store_configversion (created_ms, author, note, doc) VALUES (%s, %s, %s, %s) RETURNING id", (now_ms, author, note, doc)
+    )
+    assert row
+    return int(row[0])
+
+
+def put_secret(tx: Tx, connection: str, name: str, ciphertext: str) -> None:
+    tx.run(
+        "INSERT INTO store_storedsecret (connection, name, ciphertext) VALUES (%s, %s, %s) "
+        "ON CONFLICT (connection, name) DO UPDATE SET ciphertext = excluded.ciphertext",
+        (connection, name, ciphertext),
+    )
+
+
+def secrets_of(tx: Tx, connection: str) -> dict[str, str]:
+    return dict(tx.rows("SELECT name, ciphertext FROM store_storedsecret WHERE connection = %s", (connection,)))
