@@ -1,0 +1,1 @@
+"""The engine for state: what differs, who wins, what goes out."""

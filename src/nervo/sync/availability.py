@@ -1,0 +1,58 @@
+"""Available-to-promise of a SKU for a channel, term by term, so that "why 7?" always has an answer."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_FLOOR, Decimal
+
+from nervo.model.stock import Availability, StockTerm
+from nervo.model.units import ZERO, whole_units
+from nervo.rules.config import StockRule
+from nervo.store import facts, holds
+from nervo.store.database import Tx
+from nervo.store.holds import Held
+
+Figure = tuple[str, str, int]  # warehouse, quantity as text, version
+
+
+def available(sku: str, rule: StockRule, figures: Iterable[Figure], held: Iterable[Held]) -> Availability:
+    """ATP: ERP figures of the rule's warehouses − holds that those figures do not contain, times the share, less the safety
+    stock, at most the cap; 0 at or below the last units. No figure at all: unknown, which is not zero."""
+    counted = [f for f in figures if not rule.warehouses or f[0] in rule.warehouses]
+    if not counted:
+        return Availability(sku, None, (StockTerm("unknown", ZERO),))
+    terms = [StockTerm("erp", Decimal(quantity), warehouse) for warehouse, quantity, _ in counted]
+    versions = {warehouse: version for warehouse, _, version in counted}
+    for hold in held:
+        version = versions.get(hold.warehouse)
+        if version is not None and not (hold.confirmed_tick is not None and version > hold.confirmed_tick):
+            terms.append(StockTerm("hold", -hold.quantity, str(hold.order_id)))
+    total = sum((t.quantity for t in terms), ZERO)
+    return Availability(sku, whole_units(_ruled(total, rule, terms)), tuple(terms))
+
+
+def _ruled(total: Decimal, rule: StockRule, terms: list[StockTerm]) -> Decimal:
+    steps = [("share", (total * rule.share).to_integral_value(ROUND_FLOOR) if rule.share != 1 else total)]
+    steps.append(("safety", steps[-1][1] - rule.safety))
+    steps.append(("cap", min(steps[-1][1], rule.cap) if rule.cap is not None else steps[-1][1]))
+    steps.append(("last_units", ZERO if rule.last_units and steps[-1][1] <= rule.last_units else steps[-1][1]))
+    steps.append(("clamp", max(ZERO, steps[-1][1])))
+    for code, value in steps:
+        if value != total:
+            terms.append(StockTerm(code, value - total))
+        total = value
+    return total
+
+
+def many(tx: Tx, rule: StockRule, skus: Sequence[str]) -> dict[str, Availability]:
+    """Availability of several SKUs under one rule, from one reading of the store."""
+    figures: dict[str, list[Figure]] = {}
+    for (sku, warehouse), (quantity, version) in facts.stock_rows(tx, skus).items():
+        figures.setdefault(sku, []).append((warehouse, quantity, version))
+    held: dict[str, list[Held]] = {}
+    for hold in holds.open_for(tx, skus):
+        held.setdefault(hold.sku, []).append(hold)
+    return {sku: available(sku, rule, figures.get(sku, ()), held.get(sku, ())) for sku in skus}
+
+
+def explain(tx: Tx, rules: Mapping[str, StockRule], sku: str) -> dict[str, Availability]:
+    """For each channel, its availability of a SKU with all terms."""
+    return {channel: many(tx, rule, [sku])[sku] for channel, rule in rules.items()}

@@ -1,0 +1,67 @@
+"""What every part of the engine is given: the store, the configuration, the remotes, the clock, and bells that wake loops."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from nervo.kit.clock import Clock
+from nervo.rules.config import Config, ConnectionConfig
+from nervo.store import publications
+from nervo.store.codec import ms
+from nervo.store.database import Database, Tx
+from nervo.sync.remote import Remote
+
+
+@dataclass
+class Hub:
+    """One hub process. `epoch` is the lease's; 0 means that this process may not send."""
+
+    db: Database
+    config: Config
+    remotes: dict[str, Remote]
+    clock: Clock
+    owner: str
+    start_flow: Callable[[str, int], None] = lambda name, order_id: None
+    epoch: int = 0
+    paused: set[str] = field(default_factory=set)
+    bells: dict[str, asyncio.Event] = field(default_factory=dict)
+    approved: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def now_ms(self) -> int:
+        return ms(self.clock.now())
+
+    def erp(self) -> Remote:
+        return self.remotes[self.config.erp]
+
+    def channels(self) -> list[ConnectionConfig]:
+        return [c for c in self.config.channels() if c.name in self.remotes]
+
+    def bell(self, name: str) -> asyncio.Event:
+        return self.bells.setdefault(name, asyncio.Event())
+
+    def ring(self, name: str) -> None:
+        self.bell(name).set()
+
+    async def wait(self, name: str, at_most_s: float) -> None:
+        """Until the bell rings, or the poll behind it is due."""
+        bell = self.bell(name)
+        try:
+            async with asyncio.timeout(at_most_s):
+                await bell.wait()
+        except TimeoutError:
+            pass
+        bell.clear()
+
+    def may_send(self, connection: str) -> bool:
+        return self.epoch > 0 and connection not in self.paused
+
+    def mark(self, tx: Tx, kind: str, keys: Iterable[str], *, priority: int = 5) -> None:
+        """These keys may have to be shown differently on every channel that takes this kind."""
+        keys = list(keys)
+        for channel in self.channels():
+            if keys and kind in channel.publishes:
+                publications.mark(tx, channel.name, kind, keys, self.now_ms(), priority=priority)
+
+    def ring_publishers(self, kind: str) -> None:
+        for channel in self.channels():
+            self.ring(f"publish:{channel.name}:{kind}")

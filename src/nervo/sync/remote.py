@@ -1,0 +1,80 @@
+"""The only caller of connectors: capability and mode, time-out, one retry policy, one record of every call."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from nervo.errors import AuthFailed, MachineError, Misunderstood, NervoError, OutcomeUnknown, RateLimited, Unavailable, Unsupported
+from nervo.kit.clock import Clock
+from nervo.kit.http import Exchange
+
+T = TypeVar("T")
+order_in_hand: ContextVar[int] = ContextVar("order_in_hand", default=0)
+WRITES = frozenset(
+    "put_stock put_prices put_product fulfil cancel_order subscribe create_customer create_order confirm_order record_payment".split()
+)
+ATTEMPTS = 3
+
+
+class Remote:
+    """One connection, called through its port. `port` is the connector; `writable` False refuses every write before it leaves."""
+
+    def __init__(self, name: str, port: Any, clock: Clock, *, writable: bool, timeout_s: float = 60.0) -> None:
+        self.name, self.port, self.clock, self.writable, self.timeout_s = name, port, clock, writable, timeout_s
+        self.kept: deque[tuple[str, int, str, Exchange]] = deque(maxlen=20_000)
+        self.operation: ContextVar[str] = ContextVar("operation", default="")
+        self.last_error: NervoError | None = None
+
+    def keep(self, exchange: Exchange) -> None:
+        """Given to the connector's HTTP, so that every exchange is kept under the operation and order it belongs to."""
+        self.kept.append((self.name, order_in_hand.get(), self.operation.get(), exchange))
+
+    async def call(self, operation: str, *args: Any, attempts: int = ATTEMPTS) -> Any:
+        """Calls the port. Reads and refusals without effect are tried again by the one policy; an unknown outcome never is."""
+        if operation in WRITES and not self.writable:
+            raise Unsupported(f"{operation} on {self.name}", code="read_only", fix="Switch the connection to write when you are ready.")
+        self.operation.set(operation)
+        method: Callable[..., Awaitable[Any]] = getattr(self.port, operation)
+        for attempt in range(1, attempts + 1):
+            try:
+                result = await self._once(operation, method, args)
+            except (Unavailable, RateLimited) as error:
+                if attempt == attempts:
+                    raise
+                await self.clock.sleep(_pause_s(error, attempt))
+            else:
+                self.last_error = None
+                return result
+        raise AssertionError("unreachable")
+
+    async def _once(self, operation: str, method: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await method(*args)
+        except TimeoutError as error:
+            kind = OutcomeUnknown if operation in WRITES else Unavailable
+            failure = kind(f"{operation} on {self.name}", f"no answer in {self.timeout_s:.0f} s")
+            self.last_error = failure
+            raise failure from error
+        except NervoError as error:
+            self.last_error = error
+            raise
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            failure_ = Misunderstood(f"{operation} on {self.name}", f"{type(error).__name__}: {error}")
+            self.last_error = failure_
+            raise failure_ from error
+
+
+def _pause_s(error: MachineError, attempt: int) -> float:
+    if isinstance(error, RateLimited) and error.retry_after_s is not None:
+        return min(error.retry_after_s, 30.0)
+    return 0.2 * 2.0**attempt
+
+
+def state_of(error: NervoError | None) -> str:
+    """A connection's state after a call: ok, auth_failed, unavailable."""
+    if error is None:
+        return "ok"
+    return "auth_failed" if isinstance(error, AuthFailed) else "unavailable" if isinstance(error, MachineError) else "ok"

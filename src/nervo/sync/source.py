@@ -1,0 +1,127 @@
+"""From the ERP: hints become reads, reads become facts, facts make keys dirty."""
+
+from collections.abc import Sequence
+
+from nervo.errors import NervoError
+from nervo.model.stock import StockFigure
+from nervo.ports.common import Cursor
+from nervo.store import facts, operations, refresh
+from nervo.store.database import Tx
+from nervo.store.ticks import tick
+from nervo.sync.context import Hub
+
+OVERLAP_S = 300.0
+LOW = 5
+MAX_PAGES = 10_000
+
+
+async def first_reading(hub: Hub) -> None:
+    """Everything once, when the hub has never read this ERP; then where its stock feed stood before that."""
+    erp = hub.config.erp
+    if await hub.db.read(lambda tx: operations.cursor(tx, erp, "stock")):
+        return
+    stands = await hub.erp().call("changed_stock", None)
+    await catalogue(hub)
+    await snapshot(hub)
+    cursor = stands.next or Cursor(hub.clock.now())
+    await hub.db.write(lambda tx: operations.set_cursor(tx, erp, "stock", cursor, hub.now_ms()))
+
+
+async def snapshot(hub: Hub) -> int:
+    """All stock figures, page by page, against the facts; how many SKUs may show differently."""
+    mark, changed = None, 0
+    for _ in range(MAX_PAGES):
+        started = await hub.db.write(tick)
+        figures, mark = await hub.erp().call("stock_snapshot", mark)
+        changed += await _keep(hub, figures, started)
+        if mark is None:
+            return changed
+    return changed
+
+
+async def catalogue(hub: Hub) -> None:
+    """Products, prices and promotions that changed since the last time."""
+    for entity in ("products", "prices", "promotions"):
+        if getattr(hub.erp().port.capabilities, entity):
+            await _feed(hub, entity)
+
+
+async def _feed(hub: Hub, entity: str) -> None:
+    erp = hub.config.erp
+    cursor = await hub.db.read(lambda tx: operations.cursor(tx, erp, entity))
+    for _ in range(MAX_PAGES):
+        version = await hub.db.write(tick)
+        page = await hub.erp().call(entity, cursor)
+
+        def keep(tx: Tx, page=page, version=version) -> None:  # type: ignore[no-untyped-def]
+            _keep_page(hub, tx, entity, page.items, version)
+            if page.next:
+                operations.set_cursor(tx, erp, entity, page.next, hub.now_ms())
+
+        await hub.db.write(keep)
+        for kind in ("product", "price", "stock"):
+            hub.ring_publishers(kind)
+        if not page.more or page.next == cursor:
+            return
+        cursor = page.next
+
+
+def _keep_page(hub: Hub, tx: Tx, entity: str, items: Sequence[object], version: int) -> None:
+    if entity == "products":
+        codes, skus = facts.put_products(tx, items, version)  # type: ignore[arg-type]
+        hub.mark(tx, "product", codes)
+        hub.mark(tx, "price", skus)
+        hub.mark(tx, "stock", skus)
+    elif entity == "prices":
+        hub.mark(tx, "price", facts.put_prices(tx, items, version))  # type: ignore[arg-type]
+    else:
+        facts.put_promotions(tx, items, version)  # type: ignore[arg-type]
+
+
+async def listen(hub: Hub) -> int:
+    """SKUs that moved since the last time become keys to read; how many."""
+    erp = hub.config.erp
+    cursor = await hub.db.read(lambda tx: operations.cursor(tx, erp, "stock"))
+    page = await hub.erp().call("changed_stock", cursor)
+
+    def keep(tx: Tx) -> None:
+        if page.items:
+            refresh.want(tx, erp, "stock", page.items, "sweep", hub.now_ms())
+        if page.next:
+            operations.set_cursor(tx, erp, "stock", page.next, hub.now_ms())
+
+    if page.items or page.next != cursor:
+        await hub.db.write(keep)
+    return len(page.items)
+
+
+async def read_stock(hub: Hub) -> int:
+    """Reads what is wanted, newest figures only; how many SKUs were read. A failed read leaves its keys wanted."""
+    erp, batch = hub.config.erp, hub.erp().port.capabilities.stock_batch
+    due = await hub.db.read(lambda tx: refresh.due(tx, erp, "stock", hub.now_ms(), batch))
+    if not due:
+        return 0
+    started = await hub.db.write(tick)
+    try:
+        figures = await hub.erp().call("stock_of", [d.key for d in due])
+    except NervoError as error:
+        said = str(error)
+        await hub.db.write(lambda tx: refresh.postponed(tx, erp, "stock", [d.key for d in due], hub.now_ms() + 1000, said))
+        raise
+    await _keep(hub, figures, started)
+    await hub.db.write(lambda tx: refresh.read(tx, erp, "stock", due))
+    return len(due)
+
+
+async def _keep(hub: Hub, figures: Sequence[StockFigure], started: int) -> int:
+    def keep(tx: Tx) -> set[str]:
+        changed = facts.put_stock(tx, figures, started, hub.now_ms())
+        low = {f.sku for f in figures if f.quantity <= LOW} & changed
+        hub.mark(tx, "stock", low, priority=1)
+        hub.mark(tx, "stock", changed - low)
+        return changed
+
+    changed = await hub.db.write(keep)
+    if changed:
+        hub.ring_publishers("stock")
+    return len(changed)
