@@ -95,3 +95,12 @@ def counts(tx: Tx, channel: str, kind: str) -> tuple[int, int]:
     row = tx.one("SELECT count(*), coalesce(sum(CASE WHEN dirty_tick > 0 THEN 1 ELSE 0 END), 0) FROM store_publication WHERE channel = %s AND kind = %s", (channel, kind))
     assert row
     return int(row[0]), int(row[1])
+
+
+def observed(tx: Tx, rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """(value, channel, kind, key): what a read-back found. The key is compared again."""
+    tx.many(
+        "UPDATE store_publication SET published = %s, state = 'new', not_before_ms = 0, inflight_epoch = 0, "
+        "dirty_tick = CASE WHEN dirty_tick = 0 THEN 1 ELSE dirty_tick END WHERE channel = %s AND kind = %s AND key = %s",
+        list(rows),
+    )

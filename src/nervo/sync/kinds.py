@@ -1,0 +1,88 @@
+"""The kinds of state that are published in batches, each: how it is projected, written, read back and guarded."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+from nervo.ports.common import ItemOutcome
+from nervo.ports.shop import Listing, PriceWrite, StockWrite
+from nervo.rules.config import ConnectionConfig, Guards
+from nervo.store.database import Tx
+from nervo.sync import project
+from nervo.sync.remote import Remote
+
+
+class Item(Protocol):
+    key: str
+    wanted: str
+    published: str
+    remote: dict[str, str]
+
+
+class StockKind:
+    """Sellable units; published as "7"."""
+
+    name = "stock"
+
+    def batch(self, capabilities: Any) -> int:
+        return int(capabilities.stock_batch)
+
+    def project(self, tx: Tx, channel: ConnectionConfig, keys: Sequence[str]) -> dict[str, str | None]:
+        return project.stock(tx, channel, keys)
+
+    async def write(self, remote: Remote, channel: ConnectionConfig, items: Sequence[Item], key: str) -> tuple[ItemOutcome, ...]:
+        compare = remote.port.capabilities.compare_and_set
+        writes = [
+            StockWrite(i.key, i.remote, int(i.wanted), int(i.published) if compare and i.published else None, channel.stock.location, key)
+            for i in items
+        ]
+        result: tuple[ItemOutcome, ...] = await remote.call("put_stock", writes, attempts=1)
+        return result
+
+    def shown(self, listing: Listing, channel: ConnectionConfig, wanted: str) -> str:
+        return "" if listing.quantity is None else str(listing.quantity)
+
+    def refused(self, item: Item, guards: Guards) -> str:
+        """Single items are never refused; a wave of zeros is (see publish)."""
+        return ""
+
+
+class PriceKind:
+    """Price and compare-at price; published as "19.90|24.90|EUR"."""
+
+    name = "price"
+
+    def batch(self, capabilities: Any) -> int:
+        return int(capabilities.price_batch)
+
+    def project(self, tx: Tx, channel: ConnectionConfig, keys: Sequence[str]) -> dict[str, str | None]:
+        return project.prices(tx, channel, keys)
+
+    async def write(self, remote: Remote, channel: ConnectionConfig, items: Sequence[Item], key: str) -> tuple[ItemOutcome, ...]:
+        writes = []
+        for item in items:
+            price, compare_at, currency = item.wanted.split("|")
+            writes.append(PriceWrite(item.key, item.remote, Decimal(price), currency, Decimal(compare_at) if compare_at else None, key))
+        result: tuple[ItemOutcome, ...] = await remote.call("put_prices", writes, attempts=1)
+        return result
+
+    def shown(self, listing: Listing, channel: ConnectionConfig, wanted: str) -> str:
+        currency = wanted.rsplit("|", 1)[-1]
+        compare_at = "" if listing.compare_at is None else f"{listing.compare_at:.2f}"
+        return "" if listing.price is None else f"{listing.price:.2f}|{compare_at}|{currency}"
+
+    def refused(self, item: Item, guards: Guards) -> str:
+        """Why this price asks a person first: 0, a jump, another currency; "" when it is fine."""
+        price, _, currency = item.wanted.split("|")
+        if Decimal(price) <= 0:
+            return "price_zero"
+        if not item.published:
+            return ""
+        before, _, old_currency = item.published.split("|")
+        if old_currency != currency:
+            return "currency_change"
+        jump = abs(Decimal(price) - Decimal(before)) * 100
+        return "price_jump" if Decimal(before) > 0 and jump > guards.price_jump_percent * Decimal(before) else ""
+
+
+Kind = StockKind | PriceKind

@@ -1,0 +1,187 @@
+"""Orders in: accepted whole with their holds in one transaction, or held with a reason and a fix. Nothing is truncated."""
+
+import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from nervo.errors import Misunderstood, NervoError, NotFound
+from nervo.model.money import quantum
+from nervo.model.orders import Order, OrderStatus, sum_of_parts
+from nervo.model.payments import PaymentStatus
+from nervo.rules.config import ConnectionConfig
+from nervo.store import facts, holds, journal, operations, orders, refresh
+from nervo.store.database import Tx
+from nervo.store.orders import Kept
+from nervo.store.ticks import tick
+from nervo.sync.context import Hub
+
+OVERLAP_S = 120.0
+MAX_PAGES = 1_000
+UNPAID = (PaymentStatus.PENDING, PaymentStatus.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why an order cannot go on by itself."""
+
+    code: str
+    fix: str
+    values: dict[str, Any]
+
+
+def doubt_about(tx: Tx, order: Order) -> Doubt | None:
+    """The first thing that does not fit, or None."""
+    if order.status is OrderStatus.UNKNOWN:
+        return Doubt("unknown_status", "Map this status, then retry.", {"status": order.raw_status})
+    known = facts.known_skus(tx, sorted({line.sku for line in order.lines if line.sku}))
+    unknown = [line.sku or line.title for line in order.lines if not line.gift_card and (not line.sku or line.sku not in known)]
+    if unknown:
+        return Doubt("unknown_sku", "Create the SKU in the ERP or map it, then retry.", {"skus": unknown})
+    parts = sum_of_parts(order)
+    if parts != order.total_gross:
+        return Doubt("total_differs", "Check the order at the channel, then approve or correct.",
+                     {"total": str(order.total_gross), "parts": str(parts), "difference": str(order.total_gross - parts)})  # fmt: skip
+    finer = [line.line_id for line in order.lines if line.total_gross % quantum(order.currency)]
+    if finer or any(line.quantity <= 0 for line in order.lines) or not order.lines:
+        return Doubt("unreadable_order", "Check the order's lines at the channel.", {"lines": finer or "none or not positive"})
+    return None
+
+
+def erp_key(connection: str, external_id: str) -> str:
+    """Our key of an order in the ERP: the same for ever, whoever computes it."""
+    digest = hashlib.sha256(f"{connection}/order/{external_id}".encode()).hexdigest()[:10]
+    return f"{connection}-{external_id}-{digest}"
+
+
+def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: str) -> tuple[str, int] | None:
+    """Keeps a reading of an order. Returns (flow to start, order id), or None when there is nothing to do."""
+    kept = orders.by_external(tx, channel.name, order.external_id)
+    if kept:
+        return _reread(hub, tx, kept, order)
+    if order.status is OrderStatus.CANCELLED:
+        return None
+    waiting = order.payment_status in UNPAID and not channel.orders.import_unpaid
+    doubt = doubt_about(tx, order)
+    state = "waiting" if waiting else "held" if doubt else "received"
+    id = orders.insert(tx, channel.name, order, erp_key(channel.name, order.external_id), state, found_by, hub.now_ms())
+    if id is None:
+        return None
+    journal.event(tx, id, "order_received", hub.now_ms(), found_by=found_by, channel=channel.name, total=str(order.total_gross))
+    if not waiting:
+        _hold(hub, tx, id, channel, order)
+    if doubt and not waiting:
+        _held(hub, tx, id, channel.name, order, doubt)
+    return ("place_order", id) if state == "received" else None
+
+
+def _hold(hub: Hub, tx: Tx, id: int, channel: ConnectionConfig, order: Order) -> None:
+    warehouse = channel.orders.warehouse or (channel.stock.warehouses[0] if channel.stock.warehouses else "")
+    lines = [(line.sku, warehouse, line.quantity) for line in order.lines if line.sku and not line.gift_card]
+    holds.place(tx, id, lines, tick(tx))
+    hub.mark(tx, "stock", {sku for sku, _, _ in lines}, priority=1)
+
+
+def _held(hub: Hub, tx: Tx, id: int, channel: str, order: Order, doubt: Doubt) -> None:
+    money = f"{order.total_gross} {order.currency}"
+    journal.problem(tx, doubt.code, channel, "order", order.external_id, hub.now_ms(), order_id=id, fix=doubt.fix, values=doubt.values | {"order": order.number}, money=money)
+    journal.event(tx, id, "order_held", hub.now_ms(), reason=doubt.code, **doubt.values)
+
+
+def _reread(hub: Hub, tx: Tx, kept: Kept, order: Order) -> tuple[str, int] | None:
+    if not orders.reread(tx, kept.id, order):
+        return None
+    if order.status is OrderStatus.CANCELLED and not kept.cancelled_ms and not kept.cancel_wanted:
+        orders.set_fields(tx, kept.id, cancel_wanted=True)
+        journal.event(tx, kept.id, "cancel_asked", hub.now_ms(), reason=order.cancel_reason)
+        return "cancel_order", kept.id
+    if order.payment_status != kept.payment_status:
+        journal.event(tx, kept.id, "payment_changed", hub.now_ms(), status=order.payment_status)
+    if kept.state in ("held", "waiting"):
+        return reconsider(hub, tx, kept.id)
+    return ("update_payment", kept.id) if order.payment_status != kept.payment_status and kept.confirmed_ms else None
+
+
+def reconsider(hub: Hub, tx: Tx, id: int, by: str = "nervo") -> tuple[str, int] | None:
+    """Looks at a held order again, after a correction; starts it when nothing is in doubt any more."""
+    kept = orders.get(tx, id)
+    if kept is None or kept.state not in ("held", "waiting"):
+        return None
+    order, channel = kept.order, hub.config.connections[kept.connection]
+    if kept.state == "waiting" and order.payment_status in UNPAID:
+        return None
+    doubt = None if kept.approved else doubt_about(tx, order)
+    if kept.state == "waiting":
+        _hold(hub, tx, id, channel, order)
+    if doubt:
+        orders.set_fields(tx, id, state="held")
+        _held(hub, tx, id, kept.connection, order, doubt)
+        return None
+    orders.set_fields(tx, id, state="received")
+    journal.close(tx, kept.connection, "order", kept.external_id, by)
+    journal.event(tx, id, "order_released", hub.now_ms(), by)
+    return "place_order", id
+
+
+async def read_hinted(hub: Hub, channel: ConnectionConfig) -> int:
+    """Fetches the orders that webhooks hinted at; how many."""
+    name = channel.name
+    due = await hub.db.read(lambda tx: refresh.due(tx, name, "order", hub.now_ms(), 20))
+    for item in due:
+        try:
+            order = await hub.remotes[name].call("order", item.key)
+        except NotFound:
+            order = None
+        except NervoError as error:
+            await hub.db.write(lambda tx, item=item, error=error: _unread(hub, tx, name, item.key, item.attempts, error))
+            continue
+        started = await hub.db.write(lambda tx, item=item, order=order: _take(hub, tx, channel, item, order))
+        _start(hub, started)
+    return len(due)
+
+
+def _take(hub: Hub, tx: Tx, channel: ConnectionConfig, item: refresh.Due, order: Order | None) -> tuple[str, int] | None:
+    refresh.read(tx, channel.name, "order", [item])
+    return accept(hub, tx, channel, order, item.found_by) if order else None
+
+
+def _unread(hub: Hub, tx: Tx, name: str, key: str, attempts: int, error: NervoError) -> None:
+    refresh.postponed(tx, name, "order", [key], hub.now_ms() + int(1000 * min(60.0, 0.5 * 2.0 ** min(7, attempts))), str(error))
+    if isinstance(error, Misunderstood):
+        journal.problem(tx, "unreadable_order", name, "order", key, hub.now_ms(), said=error.said, owner="developer",
+                        fix="Send the raw exchange to the connector's developer; it is retried by itself.")  # fmt: skip
+
+
+async def sweep(hub: Hub, channel: ConnectionConfig) -> int:
+    """Reads orders by the channel's own order of change, with overlap; how many were new or newer."""
+    name, news = channel.name, 0
+    cursor = await hub.db.read(lambda tx: operations.cursor(tx, name, "orders"))
+    at = cursor.rewound(OVERLAP_S) if cursor else None
+    for _ in range(MAX_PAGES):
+        page = await hub.remotes[name].call("orders", at)
+
+        def take(tx: Tx, page: Any = page) -> list[tuple[str, int]]:
+            found = [accept(hub, tx, channel, order, "sweep") for order in page.items]
+            if page.next and (cursor is None or page.next.at >= cursor.at):
+                operations.set_cursor(tx, name, "orders", page.next, hub.now_ms())
+            return [f for f in found if f]
+
+        started = await hub.db.write(take)
+        news += len(started)
+        for flow in started:
+            _start(hub, flow)
+        if not page.more or page.next == at:
+            break
+        at = page.next
+    return news
+
+
+def _start(hub: Hub, flow: tuple[str, int] | None) -> None:
+    hub.ring_publishers("stock")
+    if flow:
+        hub.start_flow(*flow)
+
+
+def payable(order: Order) -> Decimal:
+    """What the channel has been paid."""
+    return sum((p.amount for p in order.payments if p.status is PaymentStatus.PAID), Decimal(0))

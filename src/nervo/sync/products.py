@@ -1,0 +1,93 @@
+"""Products to a channel: found by SKU first, created where they are missing, linked either way."""
+
+import hashlib
+
+from nervo.errors import AuthFailed, MachineError, NervoError, OutcomeUnknown
+from nervo.model.catalog import Product
+from nervo.model.links import Link
+from nervo.ports.shop import Listing
+from nervo.rules.config import ConnectionConfig
+from nervo.store import facts, journal, links, publications
+from nervo.store.codec import text
+from nervo.store.database import Tx
+from nervo.store.publications import Claim
+from nervo.sync.context import Hub
+
+
+class ProductPublisher:
+    """Publishes products to one channel, one at a time."""
+
+    def __init__(self, hub: Hub, channel: ConnectionConfig) -> None:
+        self.hub, self.channel = hub, channel
+        self.remote = hub.remotes[channel.name]
+
+    async def drain(self) -> int:
+        """Publishes some products; how many were looked at."""
+        if not self.hub.may_send(self.channel.name) or not self.remote.writable:
+            return 0
+        name = self.channel.name
+        claims = await self.hub.db.read(lambda tx: publications.claim(tx, name, "product", self.hub.now_ms(), 50))
+        for claim in claims:
+            await self._publish(claim)
+        return len(claims)
+
+    async def _publish(self, claim: Claim) -> None:
+        product = await self.hub.db.read(lambda tx: facts.product(tx, claim.key))
+        digest = hashlib.sha256(text(product).encode()).hexdigest()[:32]
+        if product is None or digest == claim.published:
+            await self.hub.db.write(lambda tx: publications.unchanged(tx, self.channel.name, "product", [claim]))
+            return
+        try:
+            listings = await self._put(product, claim, digest)
+        except NervoError as error:
+            await self.hub.db.write(lambda tx, error=error: self._failed(tx, claim, error))
+            return
+        await self.hub.db.write(lambda tx: self._done(tx, claim, digest, listings))
+
+    async def _put(self, product: Product, claim: Claim, digest: str) -> tuple[Listing, ...]:
+        """Looks up by SKU before every creation, so that a lost reply never makes a second product."""
+        skus = [v.sku for v in product.variants]
+        found: tuple[Listing, ...] = await self.remote.call("find_listings", skus)
+        known = {listing.sku: listing.remote for listing in found}
+        key = hashlib.sha256(f"{self.channel.name}/product/{product.code}/{digest}".encode()).hexdigest()[:40]
+        result: tuple[Listing, ...] = await self.remote.call("put_product", product, known, key)
+        return result
+
+    def _done(self, tx: Tx, claim: Claim, digest: str, listings: tuple[Listing, ...]) -> None:
+        name, skus = self.channel.name, [listing.sku for listing in listings]
+        links.put(tx, name, [(Link(listing.sku, dict(listing.remote)), listing.title) for listing in listings])
+        publications.published(tx, name, "product", [(claim, digest)], self.hub.now_ms())
+        for kind in ("stock", "price"):
+            publications.wake(tx, name, kind, skus, ["unlinked"])
+            self.hub.ring(f"publish:{name}:{kind}")
+
+    def _failed(self, tx: Tx, claim: Claim, error: NervoError) -> None:
+        name, now = self.channel.name, self.hub.now_ms()
+        again = isinstance(error, MachineError | AuthFailed)
+        wait_s = self.remote.port.capabilities.late_application_s if isinstance(error, OutcomeUnknown) else 2.0 ** min(6, claim.attempts)
+        publications.set_state(tx, name, "product", [claim.key], "new" if again else "failed", error=str(error), not_before_ms=now + int(wait_s * 1000))
+        if not again:
+            journal.problem_of(tx, error, name, "product", claim.key, now)
+
+
+async def link_existing(hub: Hub, channel: ConnectionConfig) -> int:
+    """Links what the channel already lists by SKU; how many listings it has. Two listings with one SKU ask a person."""
+    mark, seen, twice = None, set(), set()
+    for _ in range(100_000):
+        listings, mark = await hub.remotes[channel.name].call("listings", mark)
+        usable = [listing for listing in listings if listing.sku and listing.sku not in seen]
+        twice |= {listing.sku for listing in listings if listing.sku in seen}
+        seen |= {listing.sku for listing in usable}
+        pairs = [(Link(listing.sku, dict(listing.remote)), listing.title) for listing in usable]
+        await hub.db.write(lambda tx, pairs=pairs: links.put(tx, channel.name, pairs))
+        if mark is None:
+            break
+
+    def note(tx: Tx) -> None:
+        for sku in twice:
+            journal.problem(tx, "duplicate_listing", channel.name, "product", sku, hub.now_ms(), fix="Give each listing its own SKU.")
+        for kind in ("stock", "price"):
+            publications.wake(tx, channel.name, kind, seen, ["unlinked"])
+
+    await hub.db.write(note)
+    return len(seen)

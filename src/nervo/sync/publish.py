@@ -1,0 +1,201 @@
+"""Publishing: drain a channel's dirty keys in batches; each item has its own outcome; an unknown one is read back, never repeated."""
+
+import hashlib
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nervo.errors import AuthFailed, MachineError, NervoError, OutcomeUnknown, RateLimited
+from nervo.ports.common import ItemOutcome, Outcome
+from nervo.rules.config import ConnectionConfig
+from nervo.store import journal, links, operations, publications
+from nervo.store.database import Tx
+from nervo.store.publications import Claim
+from nervo.sync.context import Hub
+from nervo.sync.kinds import Kind
+
+WINDOW_MS = 600_000
+
+
+@dataclass(frozen=True, slots=True)
+class ToSend:
+    """One key on its way out."""
+
+    claim: Claim
+    wanted: str
+    remote: dict[str, str]
+
+    @property
+    def key(self) -> str:
+        return self.claim.key
+
+    @property
+    def published(self) -> str:
+        return self.claim.published
+
+
+class LostLease(Exception):
+    """Another hub owns the channel now: nothing may leave here."""
+
+
+class Publisher:
+    """Publishes one kind to one channel, one batch in flight at a time, so that a key is never in flight twice."""
+
+    def __init__(self, hub: Hub, channel: ConnectionConfig, kind: Kind) -> None:
+        self.hub, self.channel, self.kind = hub, channel, kind
+        self.remote = hub.remotes[channel.name]
+        self._zeros: deque[tuple[int, int]] = deque()
+
+    async def drain(self) -> int:
+        """Publishes one batch; how many keys were settled or are on their way. 0: nothing to do now."""
+        if not self.hub.may_send(self.channel.name) or not self.remote.writable:
+            return 0
+        size = self.kind.batch(self.remote.port.capabilities)
+        claims, wanted, linked = await self.hub.db.read(lambda tx: self._look(tx, size))
+        if not claims:
+            return 0
+        await self._read_back([c for c in claims if c.state == "unknown"], linked, wanted)
+        claims = [c for c in claims if c.state != "unknown"]
+        sending = await self.hub.db.write(lambda tx: self._sort(tx, claims, wanted, linked))
+        if sending:
+            await self._send(sending)
+        return max(1, len(claims))
+
+    def _look(self, tx: Tx, size: int) -> tuple[list[Claim], dict[str, str | None], dict[str, dict[str, str]]]:
+        claims = publications.claim(tx, self.channel.name, self.kind.name, self.hub.now_ms(), size)
+        keys = [c.key for c in claims]
+        return claims, self.kind.project(tx, self.channel, keys) if keys else {}, links.of(tx, self.channel.name, keys)
+
+    def _sort(self, tx: Tx, claims: Sequence[Claim], wanted: dict[str, str | None], linked: dict[str, dict[str, str]]) -> list[ToSend]:
+        """Settles what needs no call; notes what is about to leave, under the lease that allows it."""
+        unlinked = [c for c in claims if c.key not in linked]
+        same = [c for c in claims if c.key in linked and (wanted[c.key] is None or wanted[c.key] == c.published)]
+        settled = {c.key for c in unlinked} | {c.key for c in same}
+        sending = [ToSend(c, wanted[c.key] or "", linked[c.key]) for c in claims if c.key not in settled]
+        name, kind = self.channel.name, self.kind.name
+        if unlinked:
+            publications.set_state(tx, name, kind, [c.key for c in unlinked], "unlinked")
+        if same:
+            publications.unchanged(tx, name, kind, same)
+        sending = self._guarded(tx, sending)
+        if sending:
+            if not operations.still_ours(tx, "hub", self.hub.owner, self.hub.epoch):
+                raise LostLease(self.channel.name)
+            publications.sending(tx, name, kind, [s.key for s in sending], self.hub.epoch)
+        return sending
+
+    def _guarded(self, tx: Tx, sending: list[ToSend]) -> list[ToSend]:
+        name, kind, now = self.channel.name, self.kind.name, self.hub.now_ms()
+        if self.hub.approved.get((name, kind), 0) > now:
+            return sending
+        passed = []
+        for item in sending:
+            reason = self.kind.refused(item, self.hub.config.guards)
+            if reason:
+                publications.set_state(tx, name, kind, [item.key], "held", error=reason)
+                journal.problem(tx, reason, name, kind, item.key, now, values={"from": item.published, "to": item.wanted},
+                                fix="Check the ERP, then approve or correct.", owner="owner")  # fmt: skip
+            else:
+                passed.append(item)
+        return self._without_mass_zero(tx, passed) if kind == "stock" else passed
+
+    def _without_mass_zero(self, tx: Tx, sending: list[ToSend]) -> list[ToSend]:
+        now, guards = self.hub.now_ms(), self.hub.config.guards
+        zeros = [s for s in sending if s.wanted == "0" and s.published not in ("", "0")]
+        while self._zeros and self._zeros[0][0] < now - WINDOW_MS:
+            self._zeros.popleft()
+        if not zeros:
+            return sending
+        recent = sum(n for _, n in self._zeros) + len(zeros)
+        total, _ = publications.counts(tx, self.channel.name, "stock")
+        if recent < guards.mass_zero_least or recent * 100 <= guards.mass_zero_percent * total:
+            self._zeros.append((now, len(zeros)))
+            return sending
+        publications.set_state(tx, self.channel.name, "stock", [z.key for z in zeros], "held", error="stock_mass_zero")
+        journal.problem(tx, "stock_mass_zero", self.channel.name, "stock", "*", now, values={"count": recent, "of": total},
+                        fix="Check the ERP's stock, then approve.", owner="owner")  # fmt: skip
+        held = {z.key for z in zeros}
+        return [s for s in sending if s.key not in held]
+
+    async def _send(self, sending: list[ToSend]) -> None:
+        try:
+            outcomes = await self.kind.write(self.remote, self.channel, sending, self._key(sending))
+        except NervoError as error:
+            await self._failed(sending, error)
+            return
+        await self.hub.db.write(lambda tx: self._note(tx, sending, outcomes))
+
+    def _key(self, sending: list[ToSend]) -> str:
+        content = "\n".join(f"{s.key}={s.wanted}@{s.claim.dirty_tick}" for s in sending)
+        return hashlib.sha256(f"{self.hub.epoch}/{self.channel.name}/{self.kind.name}/{content}".encode()).hexdigest()[:40]
+
+    def _note(self, tx: Tx, sending: list[ToSend], outcomes: Sequence[ItemOutcome]) -> None:
+        name, kind, now = self.channel.name, self.kind.name, self.hub.now_ms()
+        by_key = {o.sku: o for o in outcomes}
+        done = [(s.claim, s.wanted) for s in sending if (o := by_key.get(s.key)) and o.outcome is Outcome.DONE]
+        publications.published(tx, name, kind, done, now)
+        for item in sending:
+            outcome = by_key.get(item.key)
+            match outcome.outcome if outcome else Outcome.UNKNOWN:
+                case Outcome.DONE:
+                    continue
+                case Outcome.STALE:
+                    publications.set_state(tx, name, kind, [item.key], "unknown")
+                case Outcome.THROTTLED:
+                    publications.set_state(tx, name, kind, [item.key], "new", not_before_ms=now + 200)
+                case Outcome.UNKNOWN:
+                    publications.set_state(tx, name, kind, [item.key], "unknown", not_before_ms=now + self._late_ms())
+                case Outcome.MISSING | Outcome.REJECTED:
+                    assert outcome
+                    publications.set_state(tx, name, kind, [item.key], "failed", error=outcome.said)
+                    journal.problem(tx, "item_rejected", name, kind, item.key, now, said=outcome.said,
+                                    values={"code": outcome.code, "value": item.wanted}, fix="Correct it there or here, then retry.")  # fmt: skip
+
+    async def _failed(self, sending: list[ToSend], error: NervoError) -> None:
+        """The whole call failed: nothing took effect, or nobody knows."""
+        name, kind, now, keys = self.channel.name, self.kind.name, self.hub.now_ms(), [s.key for s in sending]
+
+        def note(tx: Tx) -> None:
+            if isinstance(error, OutcomeUnknown):
+                publications.set_state(tx, name, kind, keys, "unknown", error=str(error), not_before_ms=now + self._late_ms())
+            elif isinstance(error, MachineError | AuthFailed):
+                wait_s = (error.retry_after_s or 1.0) if isinstance(error, RateLimited) else min(60.0, 2.0 ** min(6, sending[0].claim.attempts))
+                publications.set_state(tx, name, kind, keys, "new", error=str(error), not_before_ms=now + int(wait_s * 1000))
+                if isinstance(error, AuthFailed):
+                    journal.problem_of(tx, error, name, "connection", name, now)
+            else:
+                publications.set_state(tx, name, kind, keys, "failed", error=str(error))
+                journal.problem_of(tx, error, name, kind, keys[0], now)
+
+        await self.hub.db.write(note)
+
+    def _late_ms(self) -> int:
+        return int(self.remote.port.capabilities.late_application_s * 1000)
+
+    async def _read_back(self, claims: list[Claim], linked: dict[str, dict[str, str]], wanted: dict[str, str | None]) -> None:
+        """What the channel shows now becomes what we know it shows; the key stays dirty and is compared again."""
+        asked = [c for c in claims if c.key in linked]
+        if not asked:
+            return
+        try:
+            found = await self.remote.call("read_listings", [linked[c.key] for c in asked])
+        except NervoError:
+            later = self.hub.now_ms() + 1000
+            await self.hub.db.write(lambda tx: publications.set_state(tx, self.channel.name, self.kind.name, [c.key for c in asked], "unknown", not_before_ms=later))
+            return
+        shown = {listing.sku: self.kind.shown(listing, self.channel, wanted.get(listing.sku) or "") for listing in found}
+        rows = [(shown.get(c.key, ""), self.channel.name, self.kind.name, c.key) for c in asked]
+        await self.hub.db.write(lambda tx: publications.observed(tx, rows))
+
+
+async def recover(hub: Hub, channel: ConnectionConfig) -> int:
+    """Keys that a dead predecessor was sending are unknown: they wait out late application and are read back."""
+
+    def note(tx: Tx) -> int:
+        lost = publications.orphaned(tx, channel.name, hub.epoch)
+        until = hub.now_ms() + int(hub.remotes[channel.name].port.capabilities.late_application_s * 1000)
+        for kind, key in lost:
+            publications.set_state(tx, channel.name, kind, [key], "unknown", not_before_ms=until)
+        return len(lost)
+
+    return await hub.db.write(note)
