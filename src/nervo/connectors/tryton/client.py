@@ -1,0 +1,220 @@
+"""Tryton's JSON-RPC: one call, its session, and its refusals as our errors."""
+
+import asyncio
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import msgspec
+
+from nervo.connectors.tryton.settings import Settings
+from nervo.connectors.tryton.wire import outgoing, wanted
+from nervo.errors import (
+    AuthFailed,
+    Conflict,
+    Misunderstood,
+    NervoError,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    Unavailable,
+)
+from nervo.kit.http import Answer, Http, ToolBox
+from nervo.kit.secrets import Scrubber
+
+T = TypeVar("T")
+Domain = list[Any]
+
+STATUS: dict[int, type[NervoError]] = {
+    401: AuthFailed, 403: Rejected, 404: NotFound, 409: Conflict, 422: Misunderstood, 429: RateLimited, 500: Misunderstood,
+    502: OutcomeUnknown, 503: Unavailable, 504: OutcomeUnknown,
+}  # fmt: skip
+REFUSALS: dict[str, type[NervoError]] = {
+    "UserError": Rejected,
+    "ConcurrencyException": Conflict,
+    "LoginException": AuthFailed,
+}
+# A field that a module adds, and the model to ask whether the module is there.
+OPTIONAL = {
+    "product.product": {
+        "attributes": "products.attributes",
+        "weight": "products.weight",
+        "weight_uom": "products.weight_uom.symbol",
+    },
+    "stock.shipment.out": {
+        "shipping_reference": "shipments.shipping_reference",
+        "carrier": "shipments.carrier.rec_name",
+    },
+}
+
+
+class _Result(msgspec.Struct):
+    result: msgspec.Raw | None = None
+    error: list[Any] | None = None
+
+
+class Client:
+    """One database as one user. The session is opened at the first call and again when Tryton has forgotten it."""
+
+    def __init__(self, settings: Settings, tools: ToolBox) -> None:
+        self.settings = settings
+        self.http = Http(settings.url, tools, known_secrets=(settings.password.reveal(),))
+        # The answer to a login holds the session's token: that exchange is not recorded.
+        self._door = Http(settings.url, replace(tools, keep=None), known_secrets=(settings.password.reveal(),))
+        self._session = ""
+        self._login = asyncio.Lock()
+        self._without: frozenset[str] | None = None
+        self.company: int | None = None
+
+    async def close(self) -> None:
+        await self.http.close()
+        await self._door.close()
+
+    async def version(self) -> str:
+        """The server's series, e.g. "8.2"."""
+        answer = await self.http.call(
+            "POST", "/rpc/", json={"id": 1, "method": "common.server.version", "params": []}, safe=True
+        )
+        return str(_judged(answer, "asking Tryton's version", str))
+
+    async def search(self, model: str, domain: Domain, *, limit: int | None = None, order: Sequence[tuple[str, str]] | None = None,
+                     context: Mapping[str, Any] | None = None) -> list[int]:  # fmt: skip
+        """Ids of records."""
+        return await self.rpc(model, "search", domain, 0, limit, order, type=list[int], context=context, safe=True)
+
+    async def find(self, model: str, domain: Domain, kind: type[T], *, limit: int | None = None, order: Sequence[tuple[str, str]] | None = None,
+                   context: Mapping[str, Any] | None = None) -> list[T]:  # fmt: skip
+        """Records as structs."""
+        fields = wanted(kind, without=await self._missing_fields())
+        return await self.rpc(
+            model, "search_read", domain, 0, limit, order, fields, type=list[kind], context=context, safe=True
+        )  # type: ignore[valid-type]
+
+    async def rows(
+        self, model: str, domain: Domain, fields: Sequence[str], *, limit: int, order: Sequence[tuple[str, str]]
+    ) -> list[dict[str, Any]]:
+        """Records as plain dictionaries, inactive ones among them."""
+        return await self.rpc(model, "search_read", domain, 0, limit, order, list(fields), type=list[dict[str, Any]],
+                              context={"active_test": False}, safe=True)  # fmt: skip
+
+    async def read(
+        self, model: str, ids: Sequence[int], kind: type[T], *, context: Mapping[str, Any] | None = None
+    ) -> list[T]:
+        """These records as structs, in no promised order. Raises Rejected when one does not exist."""
+        if not ids:
+            return []
+        fields = wanted(kind, without=await self._missing_fields())
+        return await self.rpc(model, "read", list(ids), fields, type=list[kind], context=context, safe=True)  # type: ignore[valid-type]
+
+    async def create(self, model: str, values: Mapping[str, Any]) -> int:
+        """A new record's id."""
+        return (await self.rpc(model, "create", [values], type=list[int]))[0]
+
+    async def button(self, model: str, name: str, ids: Sequence[int]) -> None:
+        """Presses a button on records. A warning is answered "yes" once, and the button pressed again."""
+        await self.rpc(model, name, list(ids), type=object)
+
+    async def rpc(
+        self,
+        model: str,
+        method: str,
+        *params: Any,
+        type: type[T],
+        context: Mapping[str, Any] | None = None,
+        safe: bool = False,
+    ) -> T:
+        """One model method. UserWarning: skipped for this once, then called again."""
+        full = {**({"company": self.company} if self.company else {}), **(context or {})}
+        name = f"model.{model}.{method}"
+        try:
+            return await self._authorised(name, [*params, full], type, safe)
+        except _Warned as warned:
+            await self._authorised("model.res.user.warning.skip", [warned.name, False, full], object, False)
+            try:
+                return await self._authorised(name, [*params, full], type, safe)
+            except _Warned as again:
+                raise Rejected(f"calling {name} in Tryton", again.said, code="warning") from again
+
+    async def wizard(self, name: str, state: str, model: str, ids: Sequence[int]) -> None:
+        """Runs a wizard's one state on records."""
+        base = {"company": self.company}
+        session = (await self._authorised(f"wizard.{name}.create", [base], list[Any], False))[0]
+        context = {**base, "active_model": model, "active_id": ids[0], "active_ids": list(ids)}
+        await self._authorised(f"wizard.{name}.execute", [session, {}, state, context], object, False)
+        await self._authorised(f"wizard.{name}.delete", [session, base], object, False)
+
+    async def _authorised(self, method: str, params: list[Any], type: type[T], safe: bool) -> T:
+        used = self._session or await self._log_in("")
+        try:
+            return await self._post(method, params, type, safe, used)
+        except AuthFailed:
+            return await self._post(method, params, type, safe, await self._log_in(used))
+
+    async def _post(self, method: str, params: list[Any], type: type[T], safe: bool, session: str) -> T:
+        answer = await self.http.call(
+            "POST", f"/{self.settings.database}/rpc/", json={"id": 1, "method": method, "params": outgoing(params)},
+            headers={"Authorization": f"Session {session}"}, operation=method, safe=safe,
+        )  # fmt: skip
+        return _judged(answer, f"calling {method} in Tryton", type)
+
+    async def _log_in(self, forgotten: str) -> str:
+        async with self._login:
+            if self._session != forgotten:
+                return self._session
+            user, password = self.settings.user, self.settings.password.reveal()
+            body = {"id": 1, "method": "common.db.login", "params": [user, {"password": password}, "en"]}
+            answer = await self._door.call("POST", f"/{self.settings.database}/rpc/", json=body, safe=True)
+            uid, token, *_ = _judged(answer, f"logging in to Tryton as {user}", list[Any])
+            self._session = base64.b64encode(f"{user}:{uid}:{token}".encode()).decode()
+            self.http.scrub = Scrubber((password, str(token), self._session))
+            return self._session
+
+    async def _missing_fields(self) -> frozenset[str]:
+        if self._without is None:
+            missing: set[str] = set()
+            for model, fields in OPTIONAL.items():
+                known = await self.rpc(model, "fields_get", None, type=dict[str, Any], safe=True)
+                missing |= {path for field, path in fields.items() if field not in known}
+            self._without = frozenset(missing)
+        return self._without
+
+
+class _Warned(Exception):
+    """Tryton asks whether it may go on."""
+
+    def __init__(self, name: str, said: str) -> None:
+        super().__init__(name, said)
+        self.name, self.said = name, said
+
+
+def _judged(answer: Answer, doing: str, type: type[T]) -> T:
+    """The result as `type`, or what went wrong as our error."""
+    if answer.status != 200:
+        kind = STATUS.get(answer.status, Unavailable if answer.status >= 500 else Misunderstood)
+        if kind is RateLimited:
+            raise RateLimited(doing, f"HTTP {answer.status}", retry_after_s=_seconds(answer.headers.get("retry-after")))
+        raise kind(doing, f"HTTP {answer.status}", status=answer.status)
+    try:
+        found = msgspec.json.decode(answer.body, type=_Result)
+        if found.error is not None:
+            raise _refused(found.error, doing)
+        return msgspec.json.decode(found.result if found.result is not None else b"null", type=type)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise Misunderstood(doing, f"{error}: {answer.body[:200]!r}") from error
+
+
+def _refused(error: list[Any], doing: str) -> Exception:
+    name, detail = str(error[0]) if error else "", error[1] if len(error) > 1 else ""
+    said = str(detail[0]) if isinstance(detail, list) and detail else str(detail)
+    if name == "UserWarning" and isinstance(detail, list) and len(detail) > 1:
+        return _Warned(str(detail[0]), str(detail[1]))
+    if name in REFUSALS:
+        return REFUSALS[name](doing, said)
+    # Anything else is an exception's own text: a model, field or method that this Tryton does not have.
+    return Misunderstood(doing, name)
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text and text.isdigit() else None

@@ -1,0 +1,56 @@
+"""Tryton as the ERP port."""
+
+from nervo.connectors.tryton import wire
+from nervo.connectors.tryton.catalogue import STOCK_BATCH, Catalogue, Shop
+from nervo.connectors.tryton.client import Client
+from nervo.connectors.tryton.documents import Documents
+from nervo.connectors.tryton.settings import Settings
+from nervo.kit.http import ToolBox
+from nervo.ports.common import Check, Identity
+from nervo.ports.erp import Erp, ErpCapabilities, OrderKey
+
+RIGHTS = {
+    "product.product": "read", "product.price_list": "read", "stock.move": "read", "party.party": "create", "sale.sale": "create",
+    "account.payment": "create",
+}  # fmt: skip
+
+
+class Tryton(Catalogue, Documents):
+    """One Tryton database, one web shop in it."""
+
+    capabilities = ErpCapabilities(
+        promotions=True, order_key=OrderKey.UNIQUE, stock_batch=STOCK_BATCH, late_application_s=300.0
+    )
+
+    def __init__(self, settings: Settings, tools: ToolBox) -> None:
+        client = Client(settings, tools)
+        shop = Shop(client)
+        Catalogue.__init__(self, client, shop)
+        Documents.__init__(self, client, shop)
+
+    async def check(self) -> Identity:
+        """Logs in, finds the web shop and asks what the user may do."""
+        version = await self.client.version()
+        shop = await self.shop.row()
+        access = await self.client.rpc(
+            "ir.model.access", "get_access", list(RIGHTS), type=dict[str, dict[str, wire.Flag]], safe=True
+        )
+        checks = [
+            Check(f"may {right} {model}", bool(access.get(model, {}).get(right))) for model, right in RIGHTS.items()
+        ]
+        checks.append(
+            Check(
+                "warehouses", bool(await self.shop.warehouses()), "" if self.shop else "No warehouse has these codes."
+            )
+        )
+        settings = self.client.settings
+        account = f"{settings.url}/{settings.database} · {shop.name}"
+        return Identity(shop.company.rec_name, account, version, shop.currency.code or "", False, tuple(checks))
+
+    async def close(self) -> None:
+        await self.client.close()
+
+
+def connect(settings: Settings, tools: ToolBox) -> Erp:
+    """A connector for these settings; calls nothing yet."""
+    return Tryton(settings, tools)
