@@ -1,0 +1,236 @@
+"""A small trading world behind the ports, with its own books: what a test asks afterwards is asked of these."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from nervo.errors import NervoError, NotFound, OutcomeUnknown
+from nervo.model.catalog import Product, Variant
+from nervo.model.fulfilment import Fulfilment, FulfilmentStatus
+from nervo.model.orders import Order, OrderLine, OrderStatus
+from nervo.model.parties import Address, Party
+from nervo.model.payments import Payment, PaymentStatus
+from nervo.model.prices import Price
+from nervo.model.stock import StockFigure
+from nervo.ports.common import Cursor, ItemOutcome, Outcome, Page
+from nervo.ports.erp import ErpCapabilities, ErpOrder, ErpOrderState, OrderDraft, OrderKey
+from nervo.ports.shop import Listing, ShopCapabilities, StockWrite
+
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+class Faults:
+    """Errors to raise before or after the next call of an operation."""
+
+    def __init__(self) -> None:
+        self.before: dict[str, deque[NervoError]] = {}
+        self.after: dict[str, deque[NervoError]] = {}
+
+    def take(self, when: dict[str, deque[NervoError]], operation: str) -> None:
+        if when.get(operation):
+            raise when[operation].popleft()
+
+    def lose_reply(self, operation: str) -> None:
+        self.after.setdefault(operation, deque()).append(OutcomeUnknown(operation, "no answer"))
+
+    def fail(self, operation: str, error: NervoError) -> None:
+        self.before.setdefault(operation, deque()).append(error)
+
+
+class WorldErp:
+    """An ERP: figures count confirmed orders, an order key is unique."""
+
+    def __init__(self) -> None:
+        self.capabilities = ErpCapabilities(order_key=OrderKey.UNIQUE, late_application_s=0.01)
+        self.faults, self.calls = Faults(), Counter[str]()
+        self.on_hand: dict[str, Decimal] = {}
+        self.price: dict[str, Decimal] = {}
+        self.orders: dict[str, ErpOrder] = {}
+        self.lines: dict[str, list[tuple[str, Decimal]]] = {}
+        self.customers: dict[str, str] = {}
+        self.payments: dict[str, Decimal] = {}
+        self.journal: list[str] = []
+        self.order_journal: list[str] = []
+
+    def stock(self, sku: str, quantity: int, price: str = "10.00") -> None:
+        self.on_hand[sku] = Decimal(quantity)
+        self.price.setdefault(sku, Decimal(price))
+        self.journal.append(sku)
+
+    def figure(self, sku: str) -> Decimal:
+        live = (ErpOrderState.CONFIRMED, ErpOrderState.DONE)
+        sold = [q for key, lines in self.lines.items() if self.orders[key].state in live for s, q in lines if s == sku]
+        return self.on_hand[sku] - sum(sold, Decimal(0))
+
+    def ship(self, key: str, tracking: str) -> None:
+        shipment = Fulfilment("OUT-1", carrier="BRT", tracking_number=tracking)
+        self.orders[key] = replace(self.orders[key], state=ErpOrderState.DONE, shipments=(shipment,))
+        self.order_journal.append(key)
+
+    async def close(self) -> None: ...
+
+    def _called(self, operation: str) -> None:
+        self.calls[operation] += 1
+        self.faults.take(self.faults.before, operation)
+
+    async def products(self, after: Cursor | None) -> Page[Product]:
+        items = () if after else tuple(Product(s, f"Articolo {s}", (Variant(s),)) for s in self.on_hand)
+        return Page(items, Cursor(START), False)
+
+    async def prices(self, after: Cursor | None) -> Page[Price]:
+        items = tuple(Price(s, "Web", "EUR", price_gross=p) for s, p in self.price.items())
+        return Page(items, None, False)
+
+    async def changed_stock(self, after: Cursor | None) -> Page[str]:
+        self._called("changed_stock")
+        at = int(after.id or 0) if after else len(self.journal)
+        return Page(tuple(self.journal[at:]), Cursor(START, str(len(self.journal))), False)
+
+    async def stock_of(self, skus: Any) -> tuple[StockFigure, ...]:
+        self._called("stock_of")
+        return tuple(StockFigure(s, "WH", self.figure(s)) for s in skus if s in self.on_hand)
+
+    async def stock_snapshot(self, after: str | None) -> tuple[tuple[StockFigure, ...], str | None]:
+        return tuple(StockFigure(s, "WH", self.figure(s)) for s in self.on_hand), None
+
+    async def find_customer(self, party: Party) -> str | None:
+        return self.customers.get(party.email)
+
+    async def create_customer(self, party: Party, order: Order, key: str) -> str:
+        self.customers[party.email] = f"C{len(self.customers) + 1}"
+        return self.customers[party.email]
+
+    async def find_order(self, key: str) -> ErpOrder | None:
+        self._called("find_order")
+        return self.orders.get(key)
+
+    async def create_order(self, draft: OrderDraft) -> ErpOrder:
+        self._called("create_order")
+        if draft.key not in self.orders:
+            total = sum((line.total_gross for line in draft.order.lines), Decimal(0))
+            self.lines[draft.key] = [(line.sku or "", line.quantity) for line in draft.order.lines]
+            number = f"SO{len(self.orders) + 1}"
+            self.orders[draft.key] = ErpOrder(draft.key, number, draft.key, ErpOrderState.DRAFT, "draft", total, "EUR", START)
+        self.faults.take(self.faults.after, "create_order")
+        return self.orders[draft.key]
+
+    async def confirm_order(self, erp_id: str) -> ErpOrder:
+        self._called("confirm_order")
+        self.orders[erp_id] = replace(self.orders[erp_id], state=ErpOrderState.CONFIRMED)
+        self.journal += [sku for sku, _ in self.lines[erp_id]]
+        return self.orders[erp_id]
+
+    async def record_payment(self, erp_id: str, payment: Payment, key: str) -> ErpOrder:
+        self.payments.setdefault(key, payment.amount)
+        return self.orders[erp_id]
+
+    async def cancel_order(self, erp_id: str) -> ErpOrder:
+        self.orders[erp_id] = replace(self.orders[erp_id], state=ErpOrderState.CANCELLED)
+        self.journal += [sku for sku, _ in self.lines[erp_id]]
+        return self.orders[erp_id]
+
+    async def read_order(self, erp_id: str) -> ErpOrder:
+        return self.orders[erp_id]
+
+    async def changed_orders(self, after: Cursor | None) -> Page[ErpOrder]:
+        at = int(after.id or 0) if after else 0
+        items = tuple(self.orders[k] for k in self.order_journal[at:])
+        return Page(items, Cursor(START, str(len(self.order_journal))), False)
+
+
+class WorldShop:
+    """A shop that lists SKUs, sells them and keeps every stock it was ever told."""
+
+    def __init__(self, skus: list[str], *, compare_and_set: bool = False) -> None:
+        self.capabilities = ShopCapabilities(late_application_s=0.01, compare_and_set=compare_and_set)
+        self.faults, self.calls = Faults(), Counter[str]()
+        self.shown: dict[str, int] = dict.fromkeys(skus, 0)
+        self.price: dict[str, Decimal] = {}
+        self.history: list[tuple[str, int]] = []
+        self.sold: dict[str, Order] = {}
+        self.fulfilments: dict[str, list[str]] = {}
+        self.reject: set[str] = set()
+
+    def sell(self, lines: dict[str, int], *, unit: str = "10.00", paid: bool = True, total: str | None = None) -> str:
+        number = str(len(self.sold) + 1)
+        items = tuple(_line(str(i), sku, n, Decimal(unit)) for i, (sku, n) in enumerate(lines.items()))
+        amount = Decimal(total) if total else sum((line.total_gross for line in items), Decimal(0))
+        status = PaymentStatus.PAID if paid else PaymentStatus.PENDING
+        moment = START + timedelta(seconds=int(number))
+        self.sold[number] = Order(
+            number, f"#{number}", f"{number:0>6}", OrderStatus.OPEN, "open", status, FulfilmentStatus.UNFULFILLED, "EUR", items, amount,
+            Decimal(0), moment, moment, Party("Città d'Oro", "anna@example.com"), Address(), Address(),
+        )  # fmt: skip
+        for sku, n in lines.items():
+            self.shown[sku] = self.shown.get(sku, 0) - n
+        return number
+
+    def change(self, number: str, **fields: Any) -> None:
+        order = self.sold[number]
+        self.sold[number] = replace(order, version=order.version + "+", updated_at=order.updated_at + timedelta(seconds=1), **fields)
+
+    async def close(self) -> None: ...
+
+    def _listing(self, sku: str) -> Listing:
+        return Listing(sku, {"id": sku}, self.shown[sku], self.price.get(sku))
+
+    async def listings(self, after: str | None) -> tuple[tuple[Listing, ...], str | None]:
+        return tuple(self._listing(s) for s in self.shown), None
+
+    async def read_listings(self, items: Any) -> tuple[Listing, ...]:
+        self.calls["read_listings"] += 1
+        return tuple(self._listing(i["id"]) for i in items if i["id"] in self.shown)
+
+    async def find_listings(self, skus: Any) -> tuple[Listing, ...]:
+        return tuple(self._listing(s) for s in skus if s in self.shown)
+
+    async def put_product(self, product: Product, known: Any, key: str) -> tuple[Listing, ...]:
+        self.calls["put_product"] += 1
+        for variant in product.variants:
+            self.shown.setdefault(variant.sku, 0)
+        self.faults.take(self.faults.after, "put_product")
+        return tuple(self._listing(v.sku) for v in product.variants)
+
+    async def put_stock(self, items: list[StockWrite]) -> tuple[ItemOutcome, ...]:
+        self.calls["put_stock"] += 1
+        self.faults.take(self.faults.before, "put_stock")
+        outcomes = tuple(self._put(item) for item in items)
+        self.faults.take(self.faults.after, "put_stock")
+        return outcomes
+
+    def _put(self, item: StockWrite) -> ItemOutcome:
+        if item.sku in self.reject:
+            return ItemOutcome(item.sku, Outcome.REJECTED, "locked", "listing is locked")
+        if item.expected is not None and item.expected != self.shown[item.sku]:
+            return ItemOutcome(item.sku, Outcome.STALE)
+        self.shown[item.sku] = item.quantity
+        self.history.append((item.sku, item.quantity))
+        return ItemOutcome(item.sku, Outcome.DONE)
+
+    async def put_prices(self, items: Any) -> tuple[ItemOutcome, ...]:
+        for item in items:
+            self.price[item.sku] = item.price
+        return tuple(ItemOutcome(i.sku, Outcome.DONE) for i in items)
+
+    async def orders(self, after: Cursor | None) -> Page[Order]:
+        newer = sorted((o for o in self.sold.values() if after is None or o.updated_at > after.at), key=lambda o: o.updated_at)
+        return Page(tuple(newer), Cursor(newer[-1].updated_at) if newer else after, False)
+
+    async def order(self, external_id: str) -> Order:
+        if external_id not in self.sold:
+            raise NotFound(f"reading order {external_id}")
+        return self.sold[external_id]
+
+    async def fulfil(self, external_id: str, fulfilment: Fulfilment, key: str) -> str:
+        told = self.fulfilments.setdefault(external_id, [])
+        if fulfilment.tracking_number not in told:
+            told.append(fulfilment.tracking_number)
+        return fulfilment.tracking_number
+
+
+def _line(line_id: str, sku: str, quantity: int, unit: Decimal) -> OrderLine:
+    return OrderLine(line_id, sku, sku, Decimal(quantity), unit * quantity, Decimal(0), unit * quantity)
