@@ -31,3 +31,15 @@ def empty_postgresql_database() -> Iterator[str]:
         connection.execute(f'CREATE DATABASE "{name}"')
         yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[str]:
+    """Django points at this test's own database, migrated."""
+    from django.db import connections
+
+    from tests.hub import use_database
+
+    use_database(database_url)
+    yield database_url
+    connections["default"].close()

@@ -78,6 +78,9 @@ class MemoryEngine:
             except NervoError as error:
                 await self._failed(name, document, error)
                 return
+            except Exception as bug:
+                await self._failed(name, document, bug)
+                raise
 
     def _pause_s(self, error: MachineError, attempt: int) -> float:
         if isinstance(error, RateLimited) and error.retry_after_s:

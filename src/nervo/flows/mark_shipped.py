@@ -1,6 +1,6 @@
 """mark_shipped: what left the ERP's warehouse is fulfilled at the channel with its tracking, each shipment once."""
 
-from nervo.errors import NervoError
+from nervo.errors import DeveloperError, NervoError
 from nervo.model.fulfilment import Fulfilment
 from nervo.ports.erp import ErpOrder, ErpOrderState
 from nervo.store import journal, operations, orders
@@ -84,11 +84,12 @@ async def resume(hub: Hub) -> int:
     return len(unfinished)
 
 
-def problem_for(tx: Tx, hub: Hub, order_id: int, error: NervoError) -> None:
-    """A flow that a person has to help."""
+def problem_for(tx: Tx, hub: Hub, order_id: int, failure: Exception) -> None:
+    """A flow that a person has to help: refused, or stopped by a bug of ours."""
+    error = failure if isinstance(failure, NervoError) else DeveloperError("working on the order", repr(failure), code="internal_error")
     kept = orders.get(tx, order_id)
     if kept is None:
         return
     orders.set_fields(tx, order_id, state="held") if kept.state == "received" else None
     journal.problem_of(tx, error, kept.connection, "order", kept.external_id, hub.now_ms(), order_id=order_id)
-    journal.event(tx, order_id, "step_failed", hub.now_ms(), code=error.code, said=error.said)
+    journal.event(tx, order_id, "step_failed", hub.now_ms(), reason=error.code, said=error.said)

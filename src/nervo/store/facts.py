@@ -29,7 +29,8 @@ def put_stock(tx: Tx, figures: Iterable[StockFigure], version: int, now_ms: int)
         sorted((f.sku, f.warehouse, _plain(f.quantity), "" if f.on_hand is None else _plain(f.on_hand), version, now_ms) for f in figures),
     )
     released = tx.many(
-        "UPDATE store_hold SET released_tick = %s WHERE released_tick IS NULL AND sku = %s AND warehouse = %s AND confirmed_tick < %s",
+        "UPDATE store_hold SET released_tick = %s WHERE released_tick IS NULL AND sku = %s AND warehouse IN (%s, '') "
+        "AND confirmed_tick < %s",
         [(version, f.sku, f.warehouse, version) for f in figures],
     )
     return {f.sku for f in figures} if released > 0 else changed
@@ -43,6 +44,14 @@ def stock_rows(tx: Tx, skus: Sequence[str]) -> dict[tuple[str, str], tuple[str, 
         sql = f"SELECT sku, warehouse, quantity, version FROM store_stockfact WHERE sku IN ({placeholders(len(part))})"
         found.update({(s, w): (q, v) for s, w, q, v in tx.rows(sql, part)})
     return found
+
+
+def fullest_warehouse(tx: Tx, skus: Sequence[str]) -> dict[str, str]:
+    """Where the ERP has most of each SKU: an order without a warehouse rule is taken from there."""
+    best: dict[str, tuple[Decimal, str]] = {}
+    for (sku, warehouse), (quantity, _) in sorted(stock_rows(tx, skus).items()):
+        best[sku] = max(best.get(sku, (Decimal("-Infinity"), "")), (Decimal(quantity), warehouse))
+    return {sku: warehouse for sku, (_, warehouse) in best.items()}
 
 
 def _plain(value: Decimal) -> str:

@@ -22,7 +22,7 @@ def available(sku: str, rule: StockRule, figures: Iterable[Figure], held: Iterab
     terms = [StockTerm("erp", Decimal(quantity), warehouse) for warehouse, quantity, _ in counted]
     versions = {warehouse: version for warehouse, _, version in counted}
     for hold in held:
-        version = versions.get(hold.warehouse)
+        version = versions.get(hold.warehouse) if hold.warehouse else min(versions.values())
         if version is not None and not (hold.confirmed_tick is not None and version > hold.confirmed_tick):
             terms.append(StockTerm("hold", -hold.quantity, str(hold.order_id)))
     total = sum((t.quantity for t in terms), ZERO)

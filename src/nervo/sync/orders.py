@@ -76,8 +76,10 @@ def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: 
 
 
 def _hold(hub: Hub, tx: Tx, id: int, channel: ConnectionConfig, order: Order) -> None:
+    sold = [line for line in order.lines if line.sku and not line.gift_card]
     warehouse = channel.orders.warehouse or (channel.stock.warehouses[0] if channel.stock.warehouses else "")
-    lines = [(line.sku, warehouse, line.quantity) for line in order.lines if line.sku and not line.gift_card]
+    fullest = {} if warehouse else facts.fullest_warehouse(tx, [line.sku for line in sold if line.sku])
+    lines = [(line.sku, warehouse or fullest.get(line.sku, ""), line.quantity) for line in sold if line.sku]
     holds.place(tx, id, lines, tick(tx))
     hub.mark(tx, "stock", {sku for sku, _, _ in lines}, priority=1)
 
