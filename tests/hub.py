@@ -10,13 +10,14 @@ from django.core.management import call_command
 from django.db import connections
 
 from nervo.bootstrap import django as setup
+from nervo.errors import MachineError
 from nervo.flows.cancel_order import cancel_order
 from nervo.flows.engine import MemoryEngine
 from nervo.flows.mark_shipped import follow_erp_orders, mark_shipped, problem_for
 from nervo.flows.place_order import PlaceOrder, record_payments
-from nervo.errors import MachineError
 from nervo.kit.clock import ManualClock
 from nervo.rules.config import Config, ConnectionConfig, Guards, PriceRule
+from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import operations
 from nervo.store.database import Database, Tx
 from nervo.sync import orders, source
@@ -25,7 +26,6 @@ from nervo.sync.kinds import PriceKind, StockKind
 from nervo.sync.products import ProductPublisher, link_existing
 from nervo.sync.publish import Publisher, recover
 from nervo.sync.remote import Remote
-from tests.sync.world import WorldErp, WorldShop
 
 _template: Path | None = None
 
@@ -54,10 +54,14 @@ class TestHub:
 
     __test__ = False
 
-    def __init__(self, erp: WorldErp, shops: dict[str, WorldShop], *, guards: Guards | None = None, mode: str = "write") -> None:
+    def __init__(
+        self, erp: WorldErp, shops: dict[str, WorldShop], *, guards: Guards | None = None, mode: str = "write"
+    ) -> None:
         self.clock = ManualClock()
         made = {n: ConnectionConfig(n, "world", mode, price=PriceRule("Web")) for n in shops}
-        config = Config(erp="erp", guards=guards or Guards(), connections={"erp": ConnectionConfig("erp", "world", "write"), **made})
+        config = Config(
+            erp="erp", guards=guards or Guards(), connections={"erp": ConnectionConfig("erp", "world", "write"), **made}
+        )
         remotes = {"erp": Remote("erp", erp, self.clock, writable=True)}
         remotes |= {n: Remote(n, s, self.clock, writable=mode == "write") for n, s in shops.items()}
         self.hub = Hub(Database(), config, remotes, self.clock, owner="hub-a")
@@ -84,7 +88,9 @@ class TestHub:
         return self
 
     async def lease(self) -> None:
-        taken = await self.hub.db.write(lambda tx: operations.take_lease(tx, "hub", self.hub.owner, self.hub.now_ms(), 15_000))
+        taken = await self.hub.db.write(
+            lambda tx: operations.take_lease(tx, "hub", self.hub.owner, self.hub.now_ms(), 15_000)
+        )
         self.hub.epoch = taken or 0
 
     async def settle(self) -> None:

@@ -79,8 +79,19 @@ def start_fresh() -> Server:
         shutil.chown(path, *owner())
     port = free_port()
     as_owner(
-        [programs / "initdb", "-D", data, "-U", "nervo", "--auth=trust", "--encoding=UTF8", "--no-sync"]
-        + ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        [
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            "nervo",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-sync",
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+        ]
     )
     settings = (
         f"-c listen_addresses=127.0.0.1 -p {port} -c unix_socket_directories='' -c max_connections=200 -c fsync=on"

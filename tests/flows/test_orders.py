@@ -10,12 +10,12 @@ from nervo.errors import Rejected, Unavailable
 from nervo.model.orders import OrderStatus
 from nervo.model.payments import PaymentStatus
 from nervo.ports.erp import ErpOrderState
+from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import orders as order_store
 from nervo.sync import orders
 from nervo.sync.kinds import StockKind
 from nervo.sync.publish import Publisher
 from tests.hub import TestHub
-from tests.sync.world import WorldErp, WorldShop
 
 
 @pytest.fixture
@@ -77,7 +77,9 @@ async def test_an_unknown_sku_holds_the_whole_order_until_the_erp_has_it(world):
     assert erp.orders == {}
     assert hub.ask("SELECT code FROM store_problem WHERE state = 'open'") == [("unknown_sku",)]
     ((order_id,),) = hub.ask("SELECT id FROM store_saleorder")
-    await hub.hub.db.write(lambda tx: tx.run("INSERT INTO store_variantfact (sku, product, gtin) VALUES ('NEW', 'NEW', '')"))
+    await hub.hub.db.write(
+        lambda tx: tx.run("INSERT INTO store_variantfact (sku, product, gtin) VALUES ('NEW', 'NEW', '')")
+    )
     flow = await hub.hub.db.write(lambda tx: orders.reconsider(hub.hub, tx, order_id, "anna"))
     hub.engine.start(*flow)
     await hub.settle()
@@ -147,3 +149,15 @@ async def test_an_older_reading_of_an_order_never_replaces_a_newer_one(world):
     await hub.hub.db.write(lambda tx: orders.accept(hub.hub, tx, channel, old, "webhook"))
     kept = await hub.hub.db.read(lambda tx: order_store.by_external(tx, "shop", number))
     assert kept.order.note == "newer"
+
+
+async def test_an_erp_that_would_take_a_second_order_never_gets_one(store):
+    erp, shop = WorldErp(unique=False), WorldShop(["A"])
+    erp.stock("A", 10)
+    hub = await TestHub(erp, {"shop": shop}).start()
+    erp.faults.lose_reply("create_order")
+    shop.sell({"A": 1})
+    shop.sell({"A": 1})
+    await hub.settle()
+    assert (len(erp.book), len(set(erp.book))) == (2, 2)
+    await hub.close()

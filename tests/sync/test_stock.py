@@ -6,10 +6,10 @@ import pytest
 
 from nervo.errors import AuthFailed, RateLimited, Unavailable
 from nervo.rules.config import Guards, StockRule
+from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import operations
 from nervo.sync.availability import available
 from tests.hub import TestHub
-from tests.sync.world import WorldErp, WorldShop
 
 
 async def hub_of(skus: int = 2, *, mode: str = "write", guards: Guards | None = None, compare_and_set: bool = False):
@@ -123,9 +123,9 @@ async def test_an_empty_export_does_not_empty_the_shop(store):
 async def test_a_price_that_jumps_or_falls_to_zero_waits_for_a_person(world):
     erp, shop, hub = world
     await hub.hub.db.write(lambda tx: tx.run("DELETE FROM store_sourcecursor WHERE entity = 'prices'"))
-    from nervo.sync import source
-
     from decimal import Decimal
+
+    from nervo.sync import source
 
     erp.price |= {"S0": Decimal("100.00"), "S1": Decimal("0.00")}
     await source.catalogue(hub.hub)
@@ -164,7 +164,9 @@ def test_the_rule_of_a_channel_makes_its_stock(rule, quantity, shown):
     from dataclasses import replace
     from decimal import Decimal
 
-    exact = replace(rule, share=Decimal(str(rule.share)), safety=Decimal(rule.safety), last_units=Decimal(rule.last_units))
+    exact = replace(
+        rule, share=Decimal(str(rule.share)), safety=Decimal(rule.safety), last_units=Decimal(rule.last_units)
+    )
     found = available("A", exact, [("WH", quantity, 1)], [])
     assert found.available_to_promise == shown
     if shown is not None:

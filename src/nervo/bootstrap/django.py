@@ -28,28 +28,60 @@ CONTEXT = [
 ]
 
 
-def configure(database_url: str, data_dir: Path, *, secret_key: str, debug: bool = False, environment: str = "production") -> None:
+def configure(
+    database_url: str, data_dir: Path, *, secret_key: str, debug: bool = False, environment: str = "production"
+) -> None:
     """Sets Django up once per process; a second call for the same database is fine, for another one a RuntimeError."""
     if settings.configured:
         if getattr(settings, "NERVO_DATABASE_URL", None) != database_url:
             raise RuntimeError("Django is already configured for another database")
         return
     settings.configure(
-        NERVO_DATABASE_URL=database_url, NERVO_ENVIRONMENT=environment, NERVO_DATA_DIR=data_dir,
-        DEBUG=debug, SECRET_KEY=secret_key, ALLOWED_HOSTS=["*"], USE_TZ=True, TIME_ZONE="Europe/Rome",
+        NERVO_DATABASE_URL=database_url,
+        NERVO_ENVIRONMENT=environment,
+        NERVO_DATA_DIR=data_dir,
+        DEBUG=debug,
+        SECRET_KEY=secret_key,
+        ALLOWED_HOSTS=["*"],
+        USE_TZ=True,
+        TIME_ZONE="Europe/Rome",
         DATABASES={"default": database(database_url)},
-        INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions", "django.contrib.messages",
-                        "django.contrib.staticfiles", "nervo.store.apps.StoreConfig", "nervo.panel"],
-        MIDDLEWARE=MIDDLEWARE, ROOT_URLCONF="nervo.panel.urls", STATIC_URL="/static/",
-        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True, "OPTIONS": {"context_processors": CONTEXT}}],
-        LANGUAGE_CODE="it", LANGUAGES=[("it", "Italiano"), ("en", "English")], USE_I18N=True,
+        INSTALLED_APPS=[
+            "django.contrib.contenttypes",
+            "django.contrib.auth",
+            "django.contrib.sessions",
+            "django.contrib.messages",
+            "django.contrib.staticfiles",
+            "nervo.store.apps.StoreConfig",
+            "nervo.panel",
+        ],
+        MIDDLEWARE=MIDDLEWARE,
+        ROOT_URLCONF="nervo.panel.urls",
+        STATIC_URL="/static/",
+        TEMPLATES=[
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "APP_DIRS": True,
+                "OPTIONS": {"context_processors": CONTEXT},
+            }
+        ],
+        LANGUAGE_CODE="it",
+        LANGUAGES=[("it", "Italiano"), ("en", "English")],
+        USE_I18N=True,
         LOCALE_PATHS=[str(Path(__file__).parents[1] / "panel" / "locale")],
         PASSWORD_HASHERS=["django.contrib.auth.hashers.Argon2PasswordHasher"],
-        AUTH_PASSWORD_VALIDATORS=[{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-                                  {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"}],
-        LOGIN_URL="/login/", LOGIN_REDIRECT_URL="/", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax", CSRF_COOKIE_SAMESITE="Lax",
-        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField", LOGGING_CONFIG=None,
-    )  # fmt: skip
+        AUTH_PASSWORD_VALIDATORS=[
+            {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+            {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+        ],
+        LOGIN_URL="/login/",
+        LOGIN_REDIRECT_URL="/",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        CSRF_COOKIE_SAMESITE="Lax",
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        LOGGING_CONFIG=None,
+    )
     django.setup()
 
 
@@ -57,12 +89,29 @@ def database(url: str) -> dict[str, Any]:
     """Django's settings for `sqlite:///path` or `postgresql://user:password@host:port/name`."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": unquote(parts.path.removeprefix("/")) if parts.path.startswith("//") else unquote(parts.path),
-                "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20,
-                            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
-                                            "PRAGMA wal_autocheckpoint=4000"}}  # fmt: skip
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": unquote(parts.path.removeprefix("/")) if parts.path.startswith("//") else unquote(parts.path),
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
+                "PRAGMA wal_autocheckpoint=4000",
+            },
+        }
     if parts.scheme in ("postgresql", "postgres"):
-        return {"ENGINE": "django.db.backends.postgresql", "NAME": parts.path.lstrip("/"), "USER": unquote(parts.username or ""),
-                "PASSWORD": unquote(parts.password or ""), "HOST": parts.hostname or "", "PORT": parts.port or "",
-                "DISABLE_SERVER_SIDE_CURSORS": True}  # fmt: skip
-    raise BadInput("reading NERVO_DATABASE_URL", url.split("@")[-1], code="bad_database_url", fix="Use sqlite:///path or postgresql://user@host/name.")
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": parts.path.lstrip("/"),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": parts.hostname or "",
+            "PORT": parts.port or "",
+            "DISABLE_SERVER_SIDE_CURSORS": True,
+        }
+    raise BadInput(
+        "reading NERVO_DATABASE_URL",
+        url.split("@")[-1],
+        code="bad_database_url",
+        fix="Use sqlite:///path or postgresql://user@host/name.",
+    )

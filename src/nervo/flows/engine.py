@@ -33,7 +33,9 @@ class MemoryEngine:
     Flows of one document run one after the other in the order they were started; the same flow is not queued twice.
     """
 
-    def __init__(self, flows: dict[str, Flow], failed: Failed, clock: Clock, *, at_once: int = 16, longest_pause_s: float = 60.0) -> None:
+    def __init__(
+        self, flows: dict[str, Flow], failed: Failed, clock: Clock, *, at_once: int = 16, longest_pause_s: float = 60.0
+    ) -> None:
         self._flows, self._failed, self._clock, self._longest = flows, failed, clock, longest_pause_s
         self._slots = asyncio.Semaphore(at_once)
         self._queued: dict[int, list[str]] = {}

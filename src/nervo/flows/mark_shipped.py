@@ -1,5 +1,7 @@
 """mark_shipped: what left the ERP's warehouse is fulfilled at the channel with its tracking, each shipment once."""
 
+from functools import partial
+
 from nervo.errors import DeveloperError, NervoError
 from nervo.model.fulfilment import Fulfilment
 from nervo.ports.erp import ErpOrder, ErpOrderState
@@ -22,20 +24,34 @@ async def mark_shipped(hub: Hub, order_id: int) -> None:
     told = parse(kept.fulfilments, list[str])
     for shipment in written.shipments:
         if shipment.external_id not in told:
-            await _tell(hub, order_id, kept.connection, kept.external_id, shipment, f"{kept.erp_key}-{shipment.external_id}")
+            await _tell(
+                hub, order_id, kept.connection, kept.external_id, shipment, f"{kept.erp_key}-{shipment.external_id}"
+            )
             told.append(shipment.external_id)
-            done = list(told)
-            await hub.db.write(lambda tx, done=done: orders.set_fields(tx, order_id, fulfilments=text(done)))
+            done = text(told)
+            await hub.db.write(partial(orders.set_fields, id=order_id, fulfilments=done))
     if written.state is ErpOrderState.DONE or (written.shipments and not kept.shipped_ms):
-        await hub.db.write(lambda tx: orders.set_fields(tx, order_id, state="shipped", shipped_ms=hub.now_ms(), erp_state=written.raw_state))
+        await hub.db.write(
+            lambda tx: orders.set_fields(
+                tx, order_id, state="shipped", shipped_ms=hub.now_ms(), erp_state=written.raw_state
+            )
+        )
 
 
 async def _tell(hub: Hub, order_id: int, connection: str, external_id: str, shipment: Fulfilment, key: str) -> None:
     there = await hub.remotes[connection].call("fulfil", external_id, shipment, key)
 
     def note(tx: Tx) -> None:
-        journal.event(tx, order_id, "fulfilled_at_channel", hub.now_ms(), shipment=shipment.external_id, carrier=shipment.carrier,
-                      tracking=shipment.tracking_number, fulfilment=str(there))  # fmt: skip
+        journal.event(
+            tx,
+            order_id,
+            "fulfilled_at_channel",
+            hub.now_ms(),
+            shipment=shipment.external_id,
+            carrier=shipment.carrier,
+            tracking=shipment.tracking_number,
+            fulfilment=str(there),
+        )
 
     await hub.db.write(note)
 
@@ -64,8 +80,17 @@ def _changed(hub: Hub, tx: Tx, written: ErpOrder) -> int | None:
     if kept is None:
         return None
     if written.state is ErpOrderState.CANCELLED and not kept.cancelled_ms and not kept.cancel_wanted:
-        journal.problem(tx, "cancelled_in_erp", kept.connection, "order", kept.external_id, hub.now_ms(), order_id=kept.id,
-                        fix="Cancel it at the channel too, or refund the customer.", values={"erp": written.number})  # fmt: skip
+        journal.problem(
+            tx,
+            "cancelled_in_erp",
+            kept.connection,
+            "order",
+            kept.external_id,
+            hub.now_ms(),
+            order_id=kept.id,
+            fix="Cancel it at the channel too, or refund the customer.",
+            values={"erp": written.number},
+        )
         orders.set_fields(tx, kept.id, state="cancelled", cancelled_ms=hub.now_ms())
         journal.event(tx, kept.id, "cancelled_in_erp", hub.now_ms())
         return None
@@ -86,7 +111,11 @@ async def resume(hub: Hub) -> int:
 
 def problem_for(tx: Tx, hub: Hub, order_id: int, failure: Exception) -> None:
     """A flow that a person has to help: refused, or stopped by a bug of ours."""
-    error = failure if isinstance(failure, NervoError) else DeveloperError("working on the order", repr(failure), code="internal_error")
+    error = (
+        failure
+        if isinstance(failure, NervoError)
+        else DeveloperError("working on the order", repr(failure), code="internal_error")
+    )
     kept = orders.get(tx, order_id)
     if kept is None:
         return

@@ -50,14 +50,18 @@ class PlaceOrder:
         order = kept.order
         who = order.customer.external_id or order.customer.email.lower() or kept.erp_key
         try:
-            created: str = await self.hub.erp().call("create_customer", order.customer, order, f"{kept.connection}-{who}")
+            created: str = await self.hub.erp().call(
+                "create_customer", order.customer, order, f"{kept.connection}-{who}"
+            )
         except OutcomeUnknown:
             await self._wait_out()
             found = await self.hub.erp().call("find_customer", order.customer)
             if found is None:
                 raise
             return str(found)
-        await self.hub.db.write(lambda tx: journal.event(tx, kept.id, "customer_created", self.hub.now_ms(), customer=created))
+        await self.hub.db.write(
+            lambda tx: journal.event(tx, kept.id, "customer_created", self.hub.now_ms(), customer=created)
+        )
         return created
 
     async def _write(self, kept: Kept) -> ErpOrder:
@@ -67,7 +71,9 @@ class PlaceOrder:
             found: ErpOrder = await erp.call("read_order", kept.erp_id)
             return found
         already: ErpOrder | None = await erp.call("find_order", kept.erp_key)
-        draft = OrderDraft(kept.erp_key, kept.order, kept.erp_customer, self.hub.config.connections[kept.connection].orders.warehouse)
+        draft = OrderDraft(
+            kept.erp_key, kept.order, kept.erp_customer, self.hub.config.connections[kept.connection].orders.warehouse
+        )
         try:
             written: ErpOrder = already or await erp.call("create_order", draft, attempts=1)
         except OutcomeUnknown:
@@ -78,7 +84,13 @@ class PlaceOrder:
 
         def note(tx: Tx) -> None:
             orders.written(tx, kept.id, written, self.hub.now_ms())
-            journal.event(tx, kept.id, "erp_order_found" if already else "erp_order_written", self.hub.now_ms(), number=written.number)
+            journal.event(
+                tx,
+                kept.id,
+                "erp_order_found" if already else "erp_order_written",
+                self.hub.now_ms(),
+                number=written.number,
+            )
 
         await self.hub.db.write(note)
         return written
@@ -90,9 +102,21 @@ class PlaceOrder:
 
         def hold(tx: Tx) -> None:
             orders.set_fields(tx, kept.id, state="held")
-            journal.problem(tx, "erp_total_differs", kept.connection, "order", kept.external_id, self.hub.now_ms(), order_id=kept.id,
-                            values={"channel": f"{order.total_gross} {order.currency}", "erp": f"{written.total_gross} {written.currency}"},
-                            fix="Compare prices and taxes in the ERP, then approve or correct.", money=f"{order.total_gross} {order.currency}")  # fmt: skip
+            journal.problem(
+                tx,
+                "erp_total_differs",
+                kept.connection,
+                "order",
+                kept.external_id,
+                self.hub.now_ms(),
+                order_id=kept.id,
+                values={
+                    "channel": f"{order.total_gross} {order.currency}",
+                    "erp": f"{written.total_gross} {written.currency}",
+                },
+                fix="Compare prices and taxes in the ERP, then approve or correct.",
+                money=f"{order.total_gross} {order.currency}",
+            )
             journal.event(tx, kept.id, "order_held", self.hub.now_ms(), reason="erp_total_differs")
 
         await self.hub.db.write(hold)
@@ -105,7 +129,14 @@ class PlaceOrder:
 
         def note(tx: Tx) -> None:
             now = self.hub.now_ms()
-            orders.set_fields(tx, kept.id, state="in_erp", confirmed_ms=now, erp_state=confirmed.raw_state, erp_number=confirmed.number)
+            orders.set_fields(
+                tx,
+                kept.id,
+                state="in_erp",
+                confirmed_ms=now,
+                erp_state=confirmed.raw_state,
+                erp_number=confirmed.number,
+            )
             holds.confirmed(tx, kept.id)
             skus = {line.sku for line in kept.order.lines if line.sku}
             refresh.want(tx, self.hub.config.erp, "stock", skus, "hub", now)
@@ -139,7 +170,12 @@ async def record_payments(hub: Hub, order_id: int) -> None:
         return
     for payment in paid:
         if payment.currency != order.currency:
-            raise Rejected("booking a payment", code="currency_differs", fix="Book this payment by hand in the ERP.", payment=payment.external_id)
+            raise Rejected(
+                "booking a payment",
+                code="currency_differs",
+                fix="Book this payment by hand in the ERP.",
+                payment=payment.external_id,
+            )
         await hub.erp().call("record_payment", kept.erp_id, payment, f"{kept.erp_key}-{payment.external_id}")
 
     def note(tx: Tx) -> None:

@@ -65,17 +65,38 @@ class Http:
     effect. Status codes are the connector's to judge.
     """
 
-    def __init__(self, base_url: str, tools: ToolBox, *, headers: Mapping[str, str] | None = None, auth: aiohttp.BasicAuth | None = None,
-                 known_secrets: tuple[str, ...] = (), timeout_s: float = 30.0, connections: int = 8) -> None:  # fmt: skip
+    def __init__(
+        self,
+        base_url: str,
+        tools: ToolBox,
+        *,
+        headers: Mapping[str, str] | None = None,
+        auth: aiohttp.BasicAuth | None = None,
+        known_secrets: tuple[str, ...] = (),
+        timeout_s: float = 30.0,
+        connections: int = 8,
+    ) -> None:
         self.base_url, self.tools, self.timeout_s = base_url.rstrip("/"), tools, timeout_s
         self.scrub = Scrubber(known_secrets)
         self.pace = tools.pace or Pace(tools.clock)
         self._headers, self._auth, self._connections = dict(headers or {}), auth, connections
         self._session: aiohttp.ClientSession | None = None
 
-    async def call(self, method: str, path: str, *, params: Mapping[str, str] | None = None, json: Any = None, body: bytes | None = None,
-                   headers: Mapping[str, str] | None = None, timeout_s: float | None = None, operation: str = "", cost: float = 1.0,
-                   priority: int = NORMAL, safe: bool | None = None) -> Answer:  # fmt: skip
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        operation: str = "",
+        cost: float = 1.0,
+        priority: int = NORMAL,
+        safe: bool | None = None,
+    ) -> Answer:
         """One request. `safe` overrides what the method says (a GraphQL query is a safe POST)."""
         await self.pace.of(operation).take(cost, priority)
         payload = msgspec.json.encode(json) if json is not None else body
@@ -94,11 +115,20 @@ class Http:
             await self._session.close()
             self._session = None
 
-    async def _send(self, method: str, path: str, params: Mapping[str, str] | None, payload: bytes | None, headers: Mapping[str, str],
-                    timeout_s: float) -> Answer:  # fmt: skip
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        payload: bytes | None,
+        headers: Mapping[str, str],
+        timeout_s: float,
+    ) -> Answer:
         url = path if path.startswith("http") else self.base_url + path
         timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(10.0, timeout_s))
-        async with self._open().request(method, url, params=params, data=payload, headers=headers, timeout=timeout, allow_redirects=False) as r:
+        async with self._open().request(
+            method, url, params=params, data=payload, headers=headers, timeout=timeout, allow_redirects=False
+        ) as r:
             body = await r.content.read(MAX_ANSWER_BYTES) if r.content_length is None else await r.read()
             while r.content_length is None and not r.content.at_eof():
                 body += await r.content.read(MAX_ANSWER_BYTES)
@@ -109,7 +139,9 @@ class Http:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=15)
-            self._session = aiohttp.ClientSession(connector=connector, auth=self._auth, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True)
+            self._session = aiohttp.ClientSession(
+                connector=connector, auth=self._auth, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
+            )
         return self._session
 
     def _failure(self, method: str, path: str, error: BaseException, safe: bool) -> Unavailable | OutcomeUnknown:
@@ -118,16 +150,32 @@ class Http:
         kind = Unavailable if safe or not_sent else OutcomeUnknown
         return kind(doing, self.scrub.text(str(error) or type(error).__name__))
 
-    def _record(self, method: str, path: str, params: Mapping[str, str] | None, headers: Mapping[str, str], payload: bytes | None,
-                answer: Answer | None, started: float, error: str) -> None:  # fmt: skip
+    def _record(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        payload: bytes | None,
+        answer: Answer | None,
+        started: float,
+        error: str,
+    ) -> None:
         if self.tools.keep is None:
             return
         clock, scrub = self.tools.clock, self.scrub
         query = "?" + "&".join(f"{k}={v}" for k, v in params.items()) if params else ""
-        self.tools.keep(Exchange(
-            clock.now(), method, scrub.text((path if path.startswith("http") else self.base_url + path) + query),
-            scrub.headers(headers.items()), scrub.text((payload or b"").decode("utf-8", "replace")),
-            answer.status if answer else 0, scrub.headers(answer.headers.items()) if answer else {},
-            scrub.text(answer.body.decode("utf-8", "replace")) if answer else "",
-            (clock.monotonic() - started) * 1000, scrub.text(error),
-        ))  # fmt: skip
+        self.tools.keep(
+            Exchange(
+                clock.now(),
+                method,
+                scrub.text((path if path.startswith("http") else self.base_url + path) + query),
+                scrub.headers(headers.items()),
+                scrub.text((payload or b"").decode("utf-8", "replace")),
+                answer.status if answer else 0,
+                scrub.headers(answer.headers.items()) if answer else {},
+                scrub.text(answer.body.decode("utf-8", "replace")) if answer else "",
+                (clock.monotonic() - started) * 1000,
+                scrub.text(error),
+            )
+        )

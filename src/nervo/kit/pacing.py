@@ -66,7 +66,13 @@ class Bucket:
 class Pace:
     """The buckets of one credential, by operation; an operation without its own shares the default one."""
 
-    def __init__(self, clock: Clock, rate: float = 1000.0, burst: float = 1000.0, operations: dict[str, tuple[float, float]] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        rate: float = 1000.0,
+        burst: float = 1000.0,
+        operations: dict[str, tuple[float, float]] | None = None,
+    ) -> None:
         self._default = Bucket(clock, rate, burst)
         self._own = {name: Bucket(clock, r, b) for name, (r, b) in (operations or {}).items()}
 

@@ -11,7 +11,9 @@ from nervo.kit.secrets import Secret
 T = TypeVar("T")
 
 
-def setting(label: str, *, it: str, help: str = "", default: Any = dataclasses.MISSING, choices: tuple[str, ...] = ()) -> Any:
+def setting(
+    label: str, *, it: str, help: str = "", default: Any = dataclasses.MISSING, choices: tuple[str, ...] = ()
+) -> Any:
     """A field with its English and Italian label. Without a default it is required."""
     metadata = {"label": label, "label_it": it, "help": help, "choices": choices}
     if default is dataclasses.MISSING:
@@ -44,10 +46,16 @@ def _field(f: "dataclasses.Field[Any]", kind: type) -> Field:
     required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
     meta = f.metadata
     return Field(
-        name=f.name, label=meta.get("label", f.name), label_it=meta.get("label_it", f.name), kind=kind.__name__,
-        required=required, secret=kind is Secret, default=None if required else f.default,
-        choices=tuple(meta.get("choices", ())), help=meta.get("help", ""),
-    )  # fmt: skip
+        name=f.name,
+        label=meta.get("label", f.name),
+        label_it=meta.get("label_it", f.name),
+        kind=kind.__name__,
+        required=required,
+        secret=kind is Secret,
+        default=None if required else f.default,
+        choices=tuple(meta.get("choices", ())),
+        help=meta.get("help", ""),
+    )
 
 
 def parse(settings: type[T], given: Mapping[str, Any]) -> T:
@@ -63,7 +71,9 @@ def parse(settings: type[T], given: Mapping[str, Any]) -> T:
             except ValueError as error:
                 wrong.append(f"{name}: {error}")
     if wrong:
-        raise BadInput("reading the settings", "; ".join(wrong), code="bad_settings", fix="Correct these fields and save again.")
+        raise BadInput(
+            "reading the settings", "; ".join(wrong), code="bad_settings", fix="Correct these fields and save again."
+        )
     return settings(**values)
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from nervo.kit.clock import Clock, SystemClock
 
@@ -95,7 +96,7 @@ class Simulator:
         return runner
 
     @web.middleware
-    async def _middleware(self, request: web.Request, handler: Callable[[web.Request], "asyncio.Future[web.StreamResponse]"]) -> web.StreamResponse:
+    async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         body = await request.read()
         fault = self._next_fault(request)
         if self.latency_s:
@@ -107,8 +108,12 @@ class Simulator:
             return web.Response(status=500)
         return response
 
-    async def _answer(self, request: web.Request, handler: Callable[[web.Request], "asyncio.Future[web.StreamResponse]"],
-                      fault: Fault | None) -> web.StreamResponse | None:  # fmt: skip
+    async def _answer(
+        self,
+        request: web.Request,
+        handler: Handler,
+        fault: Fault | None,
+    ) -> web.StreamResponse | None:
         if self.down or (fault and fault.kind is FaultKind.UNAVAILABLE):
             return web.Response(status=503, text="Service Unavailable")
         match fault.kind if fault else None:
@@ -134,7 +139,12 @@ class Simulator:
             return web.Response(status=200, body=b"<html>\xff\xfe half a pa", content_type="application/json")
         return response
 
-    async def _later(self, request: web.Request, handler: Callable[[web.Request], "asyncio.Future[web.StreamResponse]"], seconds: float) -> web.StreamResponse:
+    async def _later(
+        self,
+        request: web.Request,
+        handler: Handler,
+        seconds: float,
+    ) -> web.StreamResponse:
         await asyncio.sleep(seconds)
         return await _handled(handler, request)
 
@@ -159,13 +169,20 @@ class Simulator:
         if not self.keep_seen:
             return
         answer = response.body if isinstance(response, web.Response) and isinstance(response.body, bytes) else b""
-        self.seen.append(Seen(
-            request.method, request.path, dict(request.query), {k.lower(): v for k, v in request.headers.items()}, body,
-            response.status if response else 0, answer,
-        ))  # fmt: skip
+        self.seen.append(
+            Seen(
+                request.method,
+                request.path,
+                dict(request.query),
+                {k.lower(): v for k, v in request.headers.items()},
+                body,
+                response.status if response else 0,
+                answer,
+            )
+        )
 
 
-async def _handled(handler: Callable[[web.Request], "asyncio.Future[web.StreamResponse]"], request: web.Request) -> web.StreamResponse:
+async def _handled(handler: Handler, request: web.Request) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPException as refusal:

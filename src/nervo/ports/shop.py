@@ -87,7 +87,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """"This changed": which entity (order, stock, product) and its id there. The truth is fetched again."""
+    """ "This changed": which entity (order, stock, product) and its id there. The truth is fetched again."""
 
     entity: str
     external_id: str
@@ -133,7 +133,9 @@ class Shop(Connected, Protocol):
         """Sets prices and compare-at prices."""
         ...
 
-    async def put_product(self, product: Product, known: Mapping[str, Mapping[str, str]], key: str) -> tuple[Listing, ...]:
+    async def put_product(
+        self, product: Product, known: Mapping[str, Mapping[str, str]], key: str
+    ) -> tuple[Listing, ...]:
         """Creates or updates the product with its variants, without touching stock or prices of what exists. `known` maps the
         SKUs that are already there to their `remote`. Returns a listing per variant."""
         ...

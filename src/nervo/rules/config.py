@@ -87,14 +87,25 @@ def parse(document: str) -> Config:
     try:
         raw = tomllib.loads(document)
     except tomllib.TOMLDecodeError as error:
-        raise BadInput("reading the configuration", str(error), code="bad_config", fix="Correct the TOML and apply it again.") from error
+        raise BadInput(
+            "reading the configuration", str(error), code="bad_config", fix="Correct the TOML and apply it again."
+        ) from error
     wrong: list[str] = []
     connections = {name: _connection(name, body, wrong) for name, body in raw.pop("connections", {}).items()}
-    config = Config(connections=connections, guards=_build(Guards, raw.pop("guards", {}), "guards", wrong), **_known(Config, raw, "", wrong))
+    config = Config(
+        connections=connections,
+        guards=_build(Guards, raw.pop("guards", {}), "guards", wrong),
+        **_known(Config, raw, "", wrong),
+    )
     if config.connections and config.erp not in config.connections:
         wrong.append(f'erp = "{config.erp}": no connection has this name')
     if wrong:
-        raise BadInput("reading the configuration", "; ".join(wrong), code="bad_config", fix="Correct these entries and apply again.")
+        raise BadInput(
+            "reading the configuration",
+            "; ".join(wrong),
+            code="bad_config",
+            fix="Correct these entries and apply again.",
+        )
     return config
 
 

@@ -61,7 +61,9 @@ class Database:
         self.vendor = connection.vendor
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         count = 1 if self.vendor == "sqlite" else writers or 3
-        self._writers = [threading.Thread(target=self._write_loop, name=f"store-writer-{i}", daemon=True) for i in range(count)]
+        self._writers = [
+            threading.Thread(target=self._write_loop, name=f"store-writer-{i}", daemon=True) for i in range(count)
+        ]
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-reader")
         self._closed = False
         for thread in self._writers:
@@ -118,7 +120,7 @@ class Database:
 def _commit(group: list[Job]) -> None:
     try:
         results = _attempt(group)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - handed to the caller
         _one_by_one(group, error)
         return
     for (_, future), (result, failure) in zip(group, results, strict=True):
@@ -137,7 +139,7 @@ def _attempt(group: list[Job]) -> list[tuple[Any, Exception | None]]:
                     results.append((work(tx), None))
             except OperationalError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - handed to the caller
                 results.append((None, error))
     return results
 
@@ -152,9 +154,14 @@ def _one_by_one(group: list[Job], first: Exception) -> None:
                 future.set_result(_attempt([(work, future)])[0][0])
                 break
             except OperationalError as error:
-                failure = Unavailable("writing to the store", str(error), code="store_unavailable", fix="Free disk space or start the database.")
+                failure = Unavailable(
+                    "writing to the store",
+                    str(error),
+                    code="store_unavailable",
+                    fix="Free disk space or start the database.",
+                )
                 close_old_connections()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - handed to the caller
                 failure = error
                 break
         if not future.done():

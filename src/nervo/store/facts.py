@@ -26,7 +26,10 @@ def put_stock(tx: Tx, figures: Iterable[StockFigure], version: int, now_ms: int)
         "INSERT INTO store_stockfact (sku, warehouse, quantity, on_hand, version, at_ms) VALUES (%s, %s, %s, %s, %s, %s) "
         "ON CONFLICT (sku, warehouse) DO UPDATE SET quantity = excluded.quantity, on_hand = excluded.on_hand, "
         "version = excluded.version, at_ms = excluded.at_ms WHERE store_stockfact.version < excluded.version",
-        sorted((f.sku, f.warehouse, _plain(f.quantity), "" if f.on_hand is None else _plain(f.on_hand), version, now_ms) for f in figures),
+        sorted(
+            (f.sku, f.warehouse, _plain(f.quantity), "" if f.on_hand is None else _plain(f.on_hand), version, now_ms)
+            for f in figures
+        ),
     )
     released = tx.many(
         "UPDATE store_hold SET released_tick = %s WHERE released_tick IS NULL AND sku = %s AND warehouse IN (%s, '') "
@@ -86,7 +89,8 @@ def prices_of(tx: Tx, skus: Sequence[str], price_list: str) -> dict[str, list[Pr
 
 def put_products(tx: Tx, products: Iterable[Product], version: int) -> tuple[set[str], set[str]]:
     """Records products; (codes that differ, their SKUs)."""
-    codes, skus = set(), set()
+    codes: set[str] = set()
+    skus: set[str] = set()
     for product in products:
         wrote = tx.run(
             "INSERT INTO store_productfact (code, name, doc, version) VALUES (%s, %s, %s, %s) ON CONFLICT (code) DO UPDATE SET "
@@ -114,7 +118,9 @@ def known_skus(tx: Tx, skus: Sequence[str]) -> set[str]:
     """Which of these the ERP has."""
     if not skus:
         return set()
-    return {r[0] for r in tx.rows(f"SELECT sku FROM store_variantfact WHERE sku IN ({placeholders(len(skus))})", list(skus))}
+    return {
+        r[0] for r in tx.rows(f"SELECT sku FROM store_variantfact WHERE sku IN ({placeholders(len(skus))})", list(skus))
+    }
 
 
 def put_promotions(tx: Tx, promotions: Iterable[Promotion], version: int) -> int:

@@ -30,14 +30,19 @@ def place(tx: Tx, order_id: int, lines: Iterable[tuple[str, str, Decimal]], at: 
 
 def confirmed(tx: Tx, order_id: int) -> None:
     """The ERP has confirmed the order: a figure whose read starts from now on contains it."""
-    tx.run("UPDATE store_hold SET confirmed_tick = %s WHERE order_id = %s AND confirmed_tick IS NULL", (tick(tx), order_id))
+    tx.run(
+        "UPDATE store_hold SET confirmed_tick = %s WHERE order_id = %s AND confirmed_tick IS NULL", (tick(tx), order_id)
+    )
 
 
 def release(tx: Tx, order_id: int, reason: str) -> list[str]:
     """Ends an order's holds without a figure (it was cancelled before the ERP had it); the SKUs."""
-    skus = [r[0] for r in tx.rows("SELECT sku FROM store_hold WHERE order_id = %s AND released_tick IS NULL", (order_id,))]
+    skus = [
+        r[0] for r in tx.rows("SELECT sku FROM store_hold WHERE order_id = %s AND released_tick IS NULL", (order_id,))
+    ]
     tx.run(
-        "UPDATE store_hold SET released_tick = %s, reason = %s WHERE order_id = %s AND released_tick IS NULL", (tick(tx), reason, order_id)
+        "UPDATE store_hold SET released_tick = %s, reason = %s WHERE order_id = %s AND released_tick IS NULL",
+        (tick(tx), reason, order_id),
     )
     return skus
 

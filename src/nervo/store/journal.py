@@ -13,8 +13,10 @@ MAX_BODY = 64 * 1024
 
 def event(tx: Tx, order_id: int, code: str, now_ms: int, actor: str = "nervo", **values: Any) -> None:
     """A hop on an order's timeline."""
-    tx.run('INSERT INTO store_event (order_id, at_ms, code, "values", actor) VALUES (%s, %s, %s, %s, %s)',
-           (order_id, now_ms, code, text(values), actor))  # fmt: skip
+    tx.run(
+        'INSERT INTO store_event (order_id, at_ms, code, "values", actor) VALUES (%s, %s, %s, %s, %s)',
+        (order_id, now_ms, code, text(values), actor),
+    )
 
 
 def exchanges(tx: Tx, rows: Sequence[tuple[str, int, str, Exchange]]) -> None:
@@ -22,27 +24,91 @@ def exchanges(tx: Tx, rows: Sequence[tuple[str, int, str, Exchange]]) -> None:
     tx.many(
         "INSERT INTO store_exchange (connection, order_id, operation, at_ms, method, url, request_headers, request_body, status, "
         "response_headers, response_body, elapsed_ms, error) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [(c, o, op, ms(x.at), x.method, x.url, text(dict(x.request_headers)), x.request_body[:MAX_BODY], x.status,
-          text(dict(x.response_headers)), x.response_body[:MAX_BODY], x.elapsed_ms, x.error) for c, o, op, x in rows],
-    )  # fmt: skip
+        [
+            (
+                c,
+                o,
+                op,
+                ms(x.at),
+                x.method,
+                x.url,
+                text(dict(x.request_headers)),
+                x.request_body[:MAX_BODY],
+                x.status,
+                text(dict(x.response_headers)),
+                x.response_body[:MAX_BODY],
+                x.elapsed_ms,
+                x.error,
+            )
+            for c, o, op, x in rows
+        ],
+    )
 
 
-def problem(tx: Tx, code: str, connection: str, subject: str, key: str, now_ms: int, *, order_id: int = 0, said: str = "", fix: str = "",
-            owner: str = "operator", money: str = "", values: Mapping[str, Any] | None = None) -> None:  # fmt: skip
+def problem(
+    tx: Tx,
+    code: str,
+    connection: str,
+    subject: str,
+    key: str,
+    now_ms: int,
+    *,
+    order_id: int = 0,
+    said: str = "",
+    fix: str = "",
+    owner: str = "operator",
+    money: str = "",
+    values: Mapping[str, Any] | None = None,
+) -> None:
     """Opens a problem, or counts one more of the same."""
     tx.run(
         'INSERT INTO store_problem (code, connection, subject, key, order_id, "values", said, fix, owner, money, state, first_ms, last_ms, '
         "count, closed_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'open', %s, %s, 1, '') "
         "ON CONFLICT (code, connection, subject, key) WHERE state = 'open' DO UPDATE SET last_ms = excluded.last_ms, "
         'count = store_problem.count + 1, "values" = excluded."values", said = excluded.said',
-        (code, connection, subject, key, order_id, text(dict(values or {})), said[:2000], fix, owner, money, now_ms, now_ms),
+        (
+            code,
+            connection,
+            subject,
+            key,
+            order_id,
+            text(dict(values or {})),
+            said[:2000],
+            fix,
+            owner,
+            money,
+            now_ms,
+            now_ms,
+        ),
     )
 
 
-def problem_of(tx: Tx, error: NervoError, connection: str, subject: str, key: str, now_ms: int, *, order_id: int = 0, money: str = "") -> None:
+def problem_of(
+    tx: Tx,
+    error: NervoError,
+    connection: str,
+    subject: str,
+    key: str,
+    now_ms: int,
+    *,
+    order_id: int = 0,
+    money: str = "",
+) -> None:
     """Opens a problem from an error."""
     values = {k: str(v) for k, v in error.values.items()} | {"doing": error.doing}
-    problem(tx, error.code, connection, subject, key, now_ms, order_id=order_id, said=error.said, fix=error.fix, values=values, money=money)
+    problem(
+        tx,
+        error.code,
+        connection,
+        subject,
+        key,
+        now_ms,
+        order_id=order_id,
+        said=error.said,
+        fix=error.fix,
+        values=values,
+        money=money,
+    )
 
 
 def close(tx: Tx, connection: str, subject: str, key: str, by: str, state: str = "resolved") -> int:
@@ -55,4 +121,7 @@ def close(tx: Tx, connection: str, subject: str, key: str, by: str, state: str =
 
 def drift(tx: Tx, rows: Sequence[tuple[str, str, str, str, str, int]]) -> None:
     """Keeps (channel, kind, key, expected, found, at_ms)."""
-    tx.many("INSERT INTO store_drift (channel, kind, key, expected, found, at_ms) VALUES (%s, %s, %s, %s, %s, %s)", list(rows))
+    tx.many(
+        "INSERT INTO store_drift (channel, kind, key, expected, found, at_ms) VALUES (%s, %s, %s, %s, %s, %s)",
+        list(rows),
+    )

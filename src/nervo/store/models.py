@@ -24,7 +24,9 @@ class Inbox(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["connection", "event_key"], condition=~models.Q(event_key=""), name="inbox_event"),
+            models.UniqueConstraint(
+                fields=["connection", "event_key"], condition=~models.Q(event_key=""), name="inbox_event"
+            ),
             models.UniqueConstraint(fields=["connection", "topic", "body_sha256"], name="inbox_body"),
         ]
         indexes = [models.Index(fields=["id"], condition=models.Q(state="new"), name="inbox_new")]
@@ -132,7 +134,9 @@ class Publication(models.Model):
     class Meta:
         indexes = [
             models.Index(
-                fields=["channel", "kind", "priority", "dirty_tick"], condition=models.Q(dirty_tick__gt=0), name="publication_dirty"
+                fields=["channel", "kind", "priority", "dirty_tick"],
+                condition=models.Q(dirty_tick__gt=0),
+                name="publication_dirty",
             )
         ]
 
@@ -233,7 +237,9 @@ class Problem(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["code", "connection", "subject", "key"], condition=models.Q(state="open"), name="problem_open")
+            models.UniqueConstraint(
+                fields=["code", "connection", "subject", "key"], condition=models.Q(state="open"), name="problem_open"
+            )
         ]
 
 

@@ -38,17 +38,30 @@ def give_lease(tx: Tx, name: str, owner: str) -> None:
 
 def still_ours(tx: Tx, name: str, owner: str, epoch: int) -> bool:
     """Whether the lease is ours, under this epoch: asked in the transaction that notes an effect."""
-    return tx.one("SELECT 1 FROM store_lease WHERE name = %s AND owner = %s AND epoch = %s", (name, owner, epoch)) is not None
+    return (
+        tx.one("SELECT 1 FROM store_lease WHERE name = %s AND owner = %s AND epoch = %s", (name, owner, epoch))
+        is not None
+    )
 
 
-def connection_state(tx: Tx, connection: str, state: str, now_ms: int, *, error: str = "", identity: object = None) -> None:
+def connection_state(
+    tx: Tx, connection: str, state: str, now_ms: int, *, error: str = "", identity: object = None
+) -> None:
     tx.run(
         "INSERT INTO store_connectionstate (connection, state, last_ok_ms, last_error_ms, error, identity, paused) VALUES (%s, %s, %s, %s, %s, %s, %s) "
         "ON CONFLICT (connection) DO UPDATE SET state = excluded.state, error = excluded.error, "
         "last_ok_ms = CASE WHEN excluded.last_ok_ms > 0 THEN excluded.last_ok_ms ELSE store_connectionstate.last_ok_ms END, "
         "last_error_ms = CASE WHEN excluded.last_error_ms > 0 THEN excluded.last_error_ms ELSE store_connectionstate.last_error_ms END, "
         "identity = CASE WHEN excluded.identity <> '{}' THEN excluded.identity ELSE store_connectionstate.identity END",
-        (connection, state, 0 if error else now_ms, now_ms if error else 0, error, text(identity) if identity else "{}", False),
+        (
+            connection,
+            state,
+            0 if error else now_ms,
+            now_ms if error else 0,
+            error,
+            text(identity) if identity else "{}",
+            False,
+        ),
     )
 
 
@@ -94,7 +107,8 @@ def config(tx: Tx, id: int) -> str | None:
 
 def add_config(tx: Tx, doc: str, author: str, note: str, now_ms: int) -> int:
     row = tx.one(
-        "INSERT INTO store_configversion (created_ms, author, note, doc) VALUES (%s, %s, %s, %s) RETURNING id", (now_ms, author, note, doc)
+        "INSERT INTO store_configversion (created_ms, author, note, doc) VALUES (%s, %s, %s, %s) RETURNING id",
+        (now_ms, author, note, doc),
     )
     assert row
     return int(row[0])

@@ -51,7 +51,9 @@ def get(tx: Tx, id: int) -> Kept | None:
 
 
 def by_external(tx: Tx, connection: str, external_id: str) -> Kept | None:
-    row = tx.one(f"SELECT {_COLUMNS} FROM store_saleorder WHERE connection = %s AND external_id = %s", (connection, external_id))
+    row = tx.one(
+        f"SELECT {_COLUMNS} FROM store_saleorder WHERE connection = %s AND external_id = %s", (connection, external_id)
+    )
     return Kept(*row) if row else None
 
 
@@ -74,19 +76,48 @@ def insert(tx: Tx, connection: str, order: Order, erp_key: str, state: str, foun
         "currency, total, customer_name, doc, state, erp_key, erp_customer, erp_id, erp_number, erp_state, created_ms, confirmed_ms, paid, "
         "shipped_ms, cancelled_ms, cancel_wanted, fulfilments, found_by, approved) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, "
         "%s, %s, '', '', '', '', 0, 0, '0', 0, 0, %s, '[]', %s, %s) ON CONFLICT (connection, external_id) DO NOTHING RETURNING id",
-        (connection, order.external_id, order.number, order.version, ms(order.placed_at), ms(order.updated_at), now_ms, order.status,
-         order.payment_status, order.currency, str(order.total_gross), order.customer.name, text(order), state, erp_key, False, found_by, False),
-    )  # fmt: skip
+        (
+            connection,
+            order.external_id,
+            order.number,
+            order.version,
+            ms(order.placed_at),
+            ms(order.updated_at),
+            now_ms,
+            order.status,
+            order.payment_status,
+            order.currency,
+            str(order.total_gross),
+            order.customer.name,
+            text(order),
+            state,
+            erp_key,
+            False,
+            found_by,
+            False,
+        ),
+    )
     return int(row[0]) if row else None
 
 
 def reread(tx: Tx, id: int, order: Order) -> bool:
     """A newer reading of the same order; False when what we have is as new."""
-    return bool(tx.run(
-        "UPDATE store_saleorder SET version = %s, updated_ms = %s, status = %s, payment_status = %s, total = %s, doc = %s "
-        "WHERE id = %s AND version < %s",
-        (order.version, ms(order.updated_at), order.status, order.payment_status, str(order.total_gross), text(order), id, order.version),
-    ))  # fmt: skip
+    return bool(
+        tx.run(
+            "UPDATE store_saleorder SET version = %s, updated_ms = %s, status = %s, payment_status = %s, total = %s, doc = %s "
+            "WHERE id = %s AND version < %s",
+            (
+                order.version,
+                ms(order.updated_at),
+                order.status,
+                order.payment_status,
+                str(order.total_gross),
+                text(order),
+                id,
+                order.version,
+            ),
+        )
+    )
 
 
 def set_fields(tx: Tx, id: int, **fields: Any) -> None:

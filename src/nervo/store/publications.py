@@ -54,7 +54,10 @@ def published(tx: Tx, channel: str, kind: str, items: Sequence[tuple[Claim, str]
     tx.many(
         "UPDATE store_publication SET published = %s, published_ms = %s, latency_ms = %s, state = 'ok', inflight_epoch = 0, attempts = 0, "
         "error = '', dirty_tick = CASE WHEN dirty_tick = %s THEN 0 ELSE dirty_tick END WHERE channel = %s AND kind = %s AND key = %s",
-        [(v, now_ms, max(0, now_ms - c.dirty_ms), c.dirty_tick, channel, kind, c.key) for c, v in sorted(items, key=lambda i: i[0].key)],
+        [
+            (v, now_ms, max(0, now_ms - c.dirty_ms), c.dirty_tick, channel, kind, c.key)
+            for c, v in sorted(items, key=lambda i: i[0].key)
+        ],
     )
 
 
@@ -66,7 +69,9 @@ def unchanged(tx: Tx, channel: str, kind: str, claims: Iterable[Claim]) -> None:
     )
 
 
-def set_state(tx: Tx, channel: str, kind: str, keys: Iterable[str], state: str, *, error: str = "", not_before_ms: int = 0) -> None:
+def set_state(
+    tx: Tx, channel: str, kind: str, keys: Iterable[str], state: str, *, error: str = "", not_before_ms: int = 0
+) -> None:
     """They wait: for a link, a person, or until it is safe to read them back."""
     tx.many(
         "UPDATE store_publication SET state = %s, error = %s, not_before_ms = %s, inflight_epoch = 0, attempts = attempts + 1 "
@@ -92,7 +97,10 @@ def orphaned(tx: Tx, channel: str, epoch: int) -> list[tuple[str, str]]:
 
 def counts(tx: Tx, channel: str, kind: str) -> tuple[int, int]:
     """(keys in the ledger, keys that are to go to zero or wait)."""
-    row = tx.one("SELECT count(*), coalesce(sum(CASE WHEN dirty_tick > 0 THEN 1 ELSE 0 END), 0) FROM store_publication WHERE channel = %s AND kind = %s", (channel, kind))
+    row = tx.one(
+        "SELECT count(*), coalesce(sum(CASE WHEN dirty_tick > 0 THEN 1 ELSE 0 END), 0) FROM store_publication WHERE channel = %s AND kind = %s",
+        (channel, kind),
+    )
     assert row
     return int(row[0]), int(row[1])
 

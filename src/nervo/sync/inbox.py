@@ -22,7 +22,9 @@ async def drain(hub: Hub, readers: Mapping[str, Reader], limit: int = 500) -> in
     bad: list[tuple[Received, NervoError]] = []
     for delivery in waiting:
         try:
-            for hint in readers[delivery.connection](delivery.topic, parse(delivery.headers, dict[str, str]), delivery.body):
+            for hint in readers[delivery.connection](
+                delivery.topic, parse(delivery.headers, dict[str, str]), delivery.body
+            ):
                 wanted.setdefault((delivery.connection, hint.entity), set()).add(hint.external_id)
         except NervoError as error:
             bad.append((delivery, error))
@@ -32,8 +34,17 @@ async def drain(hub: Hub, readers: Mapping[str, Reader], limit: int = 500) -> in
             refresh.want(tx, connection, entity, keys, "webhook", hub.now_ms())
         for delivery, error in bad:
             inbox.failed(tx, delivery.id, str(error))
-            journal.problem(tx, "bad_webhook", delivery.connection, "webhook", str(delivery.id), hub.now_ms(), said=error.said, owner="developer",
-                            fix="The delivery is kept; the sweep reads the truth anyway.")  # fmt: skip
+            journal.problem(
+                tx,
+                "bad_webhook",
+                delivery.connection,
+                "webhook",
+                str(delivery.id),
+                hub.now_ms(),
+                said=error.said,
+                owner="developer",
+                fix="The delivery is kept; the sweep reads the truth anyway.",
+            )
         failed = {d.id for d, _ in bad}
         inbox.done(tx, [d.id for d in waiting if d.id not in failed])
 

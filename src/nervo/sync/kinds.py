@@ -13,10 +13,19 @@ from nervo.sync.remote import Remote
 
 
 class Item(Protocol):
-    key: str
-    wanted: str
-    published: str
-    remote: dict[str, str]
+    """A key on its way out: what is wanted, what is believed to be shown, its ids there."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def wanted(self) -> str: ...
+
+    @property
+    def published(self) -> str: ...
+
+    @property
+    def remote(self) -> dict[str, str]: ...
 
 
 class StockKind:
@@ -30,10 +39,19 @@ class StockKind:
     def project(self, tx: Tx, channel: ConnectionConfig, keys: Sequence[str]) -> dict[str, str | None]:
         return project.stock(tx, channel, keys)
 
-    async def write(self, remote: Remote, channel: ConnectionConfig, items: Sequence[Item], key: str) -> tuple[ItemOutcome, ...]:
+    async def write(
+        self, remote: Remote, channel: ConnectionConfig, items: Sequence[Item], key: str
+    ) -> tuple[ItemOutcome, ...]:
         compare = remote.port.capabilities.compare_and_set
         writes = [
-            StockWrite(i.key, i.remote, int(i.wanted), int(i.published) if compare and i.published else None, channel.stock.location, key)
+            StockWrite(
+                i.key,
+                i.remote,
+                int(i.wanted),
+                int(i.published) if compare and i.published else None,
+                channel.stock.location,
+                key,
+            )
             for i in items
         ]
         result: tuple[ItemOutcome, ...] = await remote.call("put_stock", writes, attempts=1)
@@ -58,11 +76,17 @@ class PriceKind:
     def project(self, tx: Tx, channel: ConnectionConfig, keys: Sequence[str]) -> dict[str, str | None]:
         return project.prices(tx, channel, keys)
 
-    async def write(self, remote: Remote, channel: ConnectionConfig, items: Sequence[Item], key: str) -> tuple[ItemOutcome, ...]:
+    async def write(
+        self, remote: Remote, channel: ConnectionConfig, items: Sequence[Item], key: str
+    ) -> tuple[ItemOutcome, ...]:
         writes = []
         for item in items:
             price, compare_at, currency = item.wanted.split("|")
-            writes.append(PriceWrite(item.key, item.remote, Decimal(price), currency, Decimal(compare_at) if compare_at else None, key))
+            writes.append(
+                PriceWrite(
+                    item.key, item.remote, Decimal(price), currency, Decimal(compare_at) if compare_at else None, key
+                )
+            )
         result: tuple[ItemOutcome, ...] = await remote.call("put_prices", writes, attempts=1)
         return result
 

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from nervo.errors import Misunderstood, NervoError, NotFound
@@ -35,16 +36,23 @@ def doubt_about(tx: Tx, order: Order) -> Doubt | None:
     if order.status is OrderStatus.UNKNOWN:
         return Doubt("unknown_status", "Map this status, then retry.", {"status": order.raw_status})
     known = facts.known_skus(tx, sorted({line.sku for line in order.lines if line.sku}))
-    unknown = [line.sku or line.title for line in order.lines if not line.gift_card and (not line.sku or line.sku not in known)]
+    unknown = [
+        line.sku or line.title for line in order.lines if not line.gift_card and (not line.sku or line.sku not in known)
+    ]
     if unknown:
         return Doubt("unknown_sku", "Create the SKU in the ERP or map it, then retry.", {"skus": unknown})
     parts = sum_of_parts(order)
     if parts != order.total_gross:
-        return Doubt("total_differs", "Check the order at the channel, then approve or correct.",
-                     {"total": str(order.total_gross), "parts": str(parts), "difference": str(order.total_gross - parts)})  # fmt: skip
+        return Doubt(
+            "total_differs",
+            "Check the order at the channel, then approve or correct.",
+            {"total": str(order.total_gross), "parts": str(parts), "difference": str(order.total_gross - parts)},
+        )
     finer = [line.line_id for line in order.lines if line.total_gross % quantum(order.currency)]
     if finer or any(line.quantity <= 0 for line in order.lines) or not order.lines:
-        return Doubt("unreadable_order", "Check the order's lines at the channel.", {"lines": finer or "none or not positive"})
+        return Doubt(
+            "unreadable_order", "Check the order's lines at the channel.", {"lines": finer or "none or not positive"}
+        )
     return None
 
 
@@ -67,7 +75,9 @@ def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: 
     id = orders.insert(tx, channel.name, order, erp_key(channel.name, order.external_id), state, found_by, hub.now_ms())
     if id is None:
         return None
-    journal.event(tx, id, "order_received", hub.now_ms(), found_by=found_by, channel=channel.name, total=str(order.total_gross))
+    journal.event(
+        tx, id, "order_received", hub.now_ms(), found_by=found_by, channel=channel.name, total=str(order.total_gross)
+    )
     if not waiting:
         _hold(hub, tx, id, channel, order)
     if doubt and not waiting:
@@ -86,7 +96,18 @@ def _hold(hub: Hub, tx: Tx, id: int, channel: ConnectionConfig, order: Order) ->
 
 def _held(hub: Hub, tx: Tx, id: int, channel: str, order: Order, doubt: Doubt) -> None:
     money = f"{order.total_gross} {order.currency}"
-    journal.problem(tx, doubt.code, channel, "order", order.external_id, hub.now_ms(), order_id=id, fix=doubt.fix, values=doubt.values | {"order": order.number}, money=money)
+    journal.problem(
+        tx,
+        doubt.code,
+        channel,
+        "order",
+        order.external_id,
+        hub.now_ms(),
+        order_id=id,
+        fix=doubt.fix,
+        values=doubt.values | {"order": order.number},
+        money=money,
+    )
     journal.event(tx, id, "order_held", hub.now_ms(), reason=doubt.code, **doubt.values)
 
 
@@ -135,23 +156,37 @@ async def read_hinted(hub: Hub, channel: ConnectionConfig) -> int:
         except NotFound:
             order = None
         except NervoError as error:
-            await hub.db.write(lambda tx, item=item, error=error: _unread(hub, tx, name, item.key, item.attempts, error))
+            await hub.db.write(partial(_unread, hub, name=name, item=item, error=error))
             continue
-        started = await hub.db.write(lambda tx, item=item, order=order: _take(hub, tx, channel, item, order))
+        started = await hub.db.write(partial(_take, hub, channel=channel, item=item, order=order))
         _start(hub, started)
     return len(due)
 
 
-def _take(hub: Hub, tx: Tx, channel: ConnectionConfig, item: refresh.Due, order: Order | None) -> tuple[str, int] | None:
+def _take(
+    hub: Hub, tx: Tx, channel: ConnectionConfig, item: refresh.Due, order: Order | None
+) -> tuple[str, int] | None:
     refresh.read(tx, channel.name, "order", [item])
     return accept(hub, tx, channel, order, item.found_by) if order else None
 
 
-def _unread(hub: Hub, tx: Tx, name: str, key: str, attempts: int, error: NervoError) -> None:
-    refresh.postponed(tx, name, "order", [key], hub.now_ms() + int(1000 * min(60.0, 0.5 * 2.0 ** min(7, attempts))), str(error))
+def _unread(hub: Hub, tx: Tx, name: str, item: refresh.Due, error: NervoError) -> None:
+    key, attempts = item.key, item.attempts
+    refresh.postponed(
+        tx, name, "order", [key], hub.now_ms() + int(1000 * min(60.0, 0.5 * 2.0 ** min(7, attempts))), str(error)
+    )
     if isinstance(error, Misunderstood):
-        journal.problem(tx, "unreadable_order", name, "order", key, hub.now_ms(), said=error.said, owner="developer",
-                        fix="Send the raw exchange to the connector's developer; it is retried by itself.")  # fmt: skip
+        journal.problem(
+            tx,
+            "unreadable_order",
+            name,
+            "order",
+            key,
+            hub.now_ms(),
+            said=error.said,
+            owner="developer",
+            fix="Send the raw exchange to the connector's developer; it is retried by itself.",
+        )
 
 
 async def sweep(hub: Hub, channel: ConnectionConfig) -> int:

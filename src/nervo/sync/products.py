@@ -1,6 +1,7 @@
 """Products to a channel: found by SKU first, created where they are missing, linked either way."""
 
 import hashlib
+from functools import partial
 
 from nervo.errors import AuthFailed, MachineError, NervoError, OutcomeUnknown
 from nervo.model.catalog import Product
@@ -40,7 +41,7 @@ class ProductPublisher:
         try:
             listings = await self._put(product, claim, digest)
         except NervoError as error:
-            await self.hub.db.write(lambda tx, error=error: self._failed(tx, claim, error))
+            await self.hub.db.write(partial(self._failed, claim=claim, error=error))
             return
         await self.hub.db.write(lambda tx: self._done(tx, claim, digest, listings))
 
@@ -64,8 +65,20 @@ class ProductPublisher:
     def _failed(self, tx: Tx, claim: Claim, error: NervoError) -> None:
         name, now = self.channel.name, self.hub.now_ms()
         again = isinstance(error, MachineError | AuthFailed)
-        wait_s = self.remote.port.capabilities.late_application_s if isinstance(error, OutcomeUnknown) else 2.0 ** min(6, claim.attempts)
-        publications.set_state(tx, name, "product", [claim.key], "new" if again else "failed", error=str(error), not_before_ms=now + int(wait_s * 1000))
+        wait_s = (
+            self.remote.port.capabilities.late_application_s
+            if isinstance(error, OutcomeUnknown)
+            else 2.0 ** min(6, claim.attempts)
+        )
+        publications.set_state(
+            tx,
+            name,
+            "product",
+            [claim.key],
+            "new" if again else "failed",
+            error=str(error),
+            not_before_ms=now + int(wait_s * 1000),
+        )
         if not again:
             journal.problem_of(tx, error, name, "product", claim.key, now)
 
@@ -79,13 +92,21 @@ async def link_existing(hub: Hub, channel: ConnectionConfig) -> int:
         twice |= {listing.sku for listing in listings if listing.sku in seen}
         seen |= {listing.sku for listing in usable}
         pairs = [(Link(listing.sku, dict(listing.remote)), listing.title) for listing in usable]
-        await hub.db.write(lambda tx, pairs=pairs: links.put(tx, channel.name, pairs))
+        await hub.db.write(partial(links.put, connection=channel.name, links=pairs))
         if mark is None:
             break
 
     def note(tx: Tx) -> None:
         for sku in twice:
-            journal.problem(tx, "duplicate_listing", channel.name, "product", sku, hub.now_ms(), fix="Give each listing its own SKU.")
+            journal.problem(
+                tx,
+                "duplicate_listing",
+                channel.name,
+                "product",
+                sku,
+                hub.now_ms(),
+                fix="Give each listing its own SKU.",
+            )
         for kind in ("stock", "price"):
             publications.wake(tx, channel.name, kind, seen, ["unlinked"])
 

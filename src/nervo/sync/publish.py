@@ -66,7 +66,9 @@ class Publisher:
         keys = [c.key for c in claims]
         return claims, self.kind.project(tx, self.channel, keys) if keys else {}, links.of(tx, self.channel.name, keys)
 
-    def _sort(self, tx: Tx, claims: Sequence[Claim], wanted: dict[str, str | None], linked: dict[str, dict[str, str]]) -> list[ToSend]:
+    def _sort(
+        self, tx: Tx, claims: Sequence[Claim], wanted: dict[str, str | None], linked: dict[str, dict[str, str]]
+    ) -> list[ToSend]:
         """Settles what needs no call; notes what is about to leave, under the lease that allows it."""
         unlinked = [c for c in claims if c.key not in linked]
         same = [c for c in claims if c.key in linked and (wanted[c.key] is None or wanted[c.key] == c.published)]
@@ -93,8 +95,17 @@ class Publisher:
             reason = self.kind.refused(item, self.hub.config.guards)
             if reason:
                 publications.set_state(tx, name, kind, [item.key], "held", error=reason)
-                journal.problem(tx, reason, name, kind, item.key, now, values={"from": item.published, "to": item.wanted},
-                                fix="Check the ERP, then approve or correct.", owner="owner")  # fmt: skip
+                journal.problem(
+                    tx,
+                    reason,
+                    name,
+                    kind,
+                    item.key,
+                    now,
+                    values={"from": item.published, "to": item.wanted},
+                    fix="Check the ERP, then approve or correct.",
+                    owner="owner",
+                )
             else:
                 passed.append(item)
         return self._without_mass_zero(tx, passed) if kind == "stock" else passed
@@ -112,8 +123,17 @@ class Publisher:
             self._zeros.append((now, len(zeros)))
             return sending
         publications.set_state(tx, self.channel.name, "stock", [z.key for z in zeros], "held", error="stock_mass_zero")
-        journal.problem(tx, "stock_mass_zero", self.channel.name, "stock", "*", now, values={"count": recent, "of": total},
-                        fix="Check the ERP's stock, then approve.", owner="owner")  # fmt: skip
+        journal.problem(
+            tx,
+            "stock_mass_zero",
+            self.channel.name,
+            "stock",
+            "*",
+            now,
+            values={"count": recent, "of": total},
+            fix="Check the ERP's stock, then approve.",
+            owner="owner",
+        )
         held = {z.key for z in zeros}
         return [s for s in sending if s.key not in held]
 
@@ -127,7 +147,9 @@ class Publisher:
 
     def _key(self, sending: list[ToSend]) -> str:
         content = "\n".join(f"{s.key}={s.wanted}@{s.claim.dirty_tick}" for s in sending)
-        return hashlib.sha256(f"{self.hub.epoch}/{self.channel.name}/{self.kind.name}/{content}".encode()).hexdigest()[:40]
+        return hashlib.sha256(f"{self.hub.epoch}/{self.channel.name}/{self.kind.name}/{content}".encode()).hexdigest()[
+            :40
+        ]
 
     def _note(self, tx: Tx, sending: list[ToSend], outcomes: Sequence[ItemOutcome]) -> None:
         name, kind, now = self.channel.name, self.kind.name, self.hub.now_ms()
@@ -148,8 +170,17 @@ class Publisher:
                 case Outcome.MISSING | Outcome.REJECTED:
                     assert outcome
                     publications.set_state(tx, name, kind, [item.key], "failed", error=outcome.said)
-                    journal.problem(tx, "item_rejected", name, kind, item.key, now, said=outcome.said,
-                                    values={"code": outcome.code, "value": item.wanted}, fix="Correct it there or here, then retry.")  # fmt: skip
+                    journal.problem(
+                        tx,
+                        "item_rejected",
+                        name,
+                        kind,
+                        item.key,
+                        now,
+                        said=outcome.said,
+                        values={"code": outcome.code, "value": item.wanted},
+                        fix="Correct it there or here, then retry.",
+                    )
 
     async def _failed(self, sending: list[ToSend], error: NervoError) -> None:
         """The whole call failed: nothing took effect, or nobody knows."""
@@ -157,10 +188,18 @@ class Publisher:
 
         def note(tx: Tx) -> None:
             if isinstance(error, OutcomeUnknown):
-                publications.set_state(tx, name, kind, keys, "unknown", error=str(error), not_before_ms=now + self._late_ms())
+                publications.set_state(
+                    tx, name, kind, keys, "unknown", error=str(error), not_before_ms=now + self._late_ms()
+                )
             elif isinstance(error, MachineError | AuthFailed):
-                wait_s = (error.retry_after_s or 1.0) if isinstance(error, RateLimited) else min(60.0, 2.0 ** min(6, sending[0].claim.attempts))
-                publications.set_state(tx, name, kind, keys, "new", error=str(error), not_before_ms=now + int(wait_s * 1000))
+                wait_s = (
+                    (error.retry_after_s or 1.0)
+                    if isinstance(error, RateLimited)
+                    else min(60.0, 2.0 ** min(6, sending[0].claim.attempts))
+                )
+                publications.set_state(
+                    tx, name, kind, keys, "new", error=str(error), not_before_ms=now + int(wait_s * 1000)
+                )
                 if isinstance(error, AuthFailed):
                     journal.problem_of(tx, error, name, "connection", name, now)
             else:
@@ -172,7 +211,9 @@ class Publisher:
     def _late_ms(self) -> int:
         return int(self.remote.port.capabilities.late_application_s * 1000)
 
-    async def _read_back(self, claims: list[Claim], linked: dict[str, dict[str, str]], wanted: dict[str, str | None]) -> None:
+    async def _read_back(
+        self, claims: list[Claim], linked: dict[str, dict[str, str]], wanted: dict[str, str | None]
+    ) -> None:
         """What the channel shows now becomes what we know it shows; the key stays dirty and is compared again."""
         asked = [c for c in claims if c.key in linked]
         if not asked:
@@ -181,9 +222,15 @@ class Publisher:
             found = await self.remote.call("read_listings", [linked[c.key] for c in asked])
         except NervoError:
             later = self.hub.now_ms() + 1000
-            await self.hub.db.write(lambda tx: publications.set_state(tx, self.channel.name, self.kind.name, [c.key for c in asked], "unknown", not_before_ms=later))
+            await self.hub.db.write(
+                lambda tx: publications.set_state(
+                    tx, self.channel.name, self.kind.name, [c.key for c in asked], "unknown", not_before_ms=later
+                )
+            )
             return
-        shown = {listing.sku: self.kind.shown(listing, self.channel, wanted.get(listing.sku) or "") for listing in found}
+        shown = {
+            listing.sku: self.kind.shown(listing, self.channel, wanted.get(listing.sku) or "") for listing in found
+        }
         rows = [(shown.get(c.key, ""), self.channel.name, self.kind.name, c.key) for c in asked]
         await self.hub.db.write(lambda tx: publications.observed(tx, rows))
 

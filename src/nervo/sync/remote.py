@@ -6,7 +6,16 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from nervo.errors import AuthFailed, MachineError, Misunderstood, NervoError, OutcomeUnknown, RateLimited, Unavailable, Unsupported
+from nervo.errors import (
+    AuthFailed,
+    MachineError,
+    Misunderstood,
+    NervoError,
+    OutcomeUnknown,
+    RateLimited,
+    Unavailable,
+    Unsupported,
+)
 from nervo.kit.clock import Clock
 from nervo.kit.http import Exchange
 
@@ -34,7 +43,11 @@ class Remote:
     async def call(self, operation: str, *args: Any, attempts: int = ATTEMPTS) -> Any:
         """Calls the port. Reads and refusals without effect are tried again by the one policy; an unknown outcome never is."""
         if operation in WRITES and not self.writable:
-            raise Unsupported(f"{operation} on {self.name}", code="read_only", fix="Switch the connection to write when you are ready.")
+            raise Unsupported(
+                f"{operation} on {self.name}",
+                code="read_only",
+                fix="Switch the connection to write when you are ready.",
+            )
         self.operation.set(operation)
         method: Callable[..., Awaitable[Any]] = getattr(self.port, operation)
         for attempt in range(1, attempts + 1):
@@ -77,4 +90,6 @@ def state_of(error: NervoError | None) -> str:
     """A connection's state after a call: ok, auth_failed, unavailable."""
     if error is None:
         return "ok"
-    return "auth_failed" if isinstance(error, AuthFailed) else "unavailable" if isinstance(error, MachineError) else "ok"
+    return (
+        "auth_failed" if isinstance(error, AuthFailed) else "unavailable" if isinstance(error, MachineError) else "ok"
+    )

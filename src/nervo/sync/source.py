@@ -106,7 +106,9 @@ async def read_stock(hub: Hub) -> int:
         figures = await hub.erp().call("stock_of", [d.key for d in due])
     except NervoError as error:
         said = str(error)
-        await hub.db.write(lambda tx: refresh.postponed(tx, erp, "stock", [d.key for d in due], hub.now_ms() + 1000, said))
+        await hub.db.write(
+            lambda tx: refresh.postponed(tx, erp, "stock", [d.key for d in due], hub.now_ms() + 1000, said)
+        )
         raise
     await _keep(hub, figures, started)
     await hub.db.write(lambda tx: refresh.read(tx, erp, "stock", due))

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import structlog
 
 from nervo.errors import NervoError
+from nervo.rules.config import ConnectionConfig
 from nervo.store import journal, operations
 from nervo.sync import inbox, orders, source
 from nervo.sync.context import Hub
@@ -22,7 +24,9 @@ Step = Callable[[], Awaitable[int]]
 class Worker:
     """Runs a hub until `stop`. `poll_s` is how long a loop waits when no bell rings."""
 
-    def __init__(self, hub: Hub, readers: Mapping[str, Reader], extra: Mapping[str, Step], *, poll_s: float = 1.0) -> None:
+    def __init__(
+        self, hub: Hub, readers: Mapping[str, Reader], extra: Mapping[str, Step], *, poll_s: float = 1.0
+    ) -> None:
         self.hub, self.readers, self.extra, self.poll_s = hub, readers, extra, poll_s
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -42,7 +46,8 @@ class Worker:
         await self.hub.db.write(lambda tx: operations.give_lease(tx, "hub", self.hub.owner))
 
     def _loops(self) -> list[tuple[str, Step, float]]:
-        hub, loops = self.hub, []
+        hub = self.hub
+        loops: list[tuple[str, Step, float]] = []
         loops.append(("lease", self._lease, LEASE_MS / 4000))
         loops.append(("listen", lambda: source.listen(hub), self.poll_s))
         loops.append(("stock", lambda: source.read_stock(hub), self.poll_s))
@@ -51,8 +56,8 @@ class Worker:
         loops.append(("exchanges", self._keep_exchanges, self.poll_s))
         for channel in hub.channels():
             name = channel.name
-            loops.append((f"orders:{name}", lambda c=channel: orders.read_hinted(hub, c), self.poll_s))
-            loops.append((f"sweep:{name}", lambda c=channel: self._sweep(c), float(channel.sweep_s)))
+            loops.append((f"orders:{name}", partial(orders.read_hinted, hub, channel), self.poll_s))
+            loops.append((f"sweep:{name}", partial(self._sweep, channel), float(channel.sweep_s)))
             for kind in (StockKind(), PriceKind()):
                 if kind.name in channel.publishes:
                     loops.append((f"publish:{name}:{kind.name}", Publisher(hub, channel, kind).drain, self.poll_s))
@@ -84,8 +89,8 @@ class Worker:
         await source.catalogue(self.hub)
         return 0
 
-    async def _sweep(self, channel: object) -> int:
-        await orders.sweep(self.hub, channel)  # type: ignore[arg-type]
+    async def _sweep(self, channel: ConnectionConfig) -> int:
+        await orders.sweep(self.hub, channel)
         return 0
 
     async def _keep_exchanges(self) -> int:

@@ -71,7 +71,8 @@ class Catalogue:
             Source("product.template"), Source("product.product", ("template",)), Source("product.identifier", ("product.template",)),
         ), overlap)  # fmt: skip
         self._prices = Feed(client, (
-            Source("product.template"), Source("product.product"), Source("product.price_list"), Source("product.price_list.line", ("product",)),
+            Source("product.template"), Source("product.product"), Source("product.price_list"),
+            Source("product.price_list.line", ("product",)),
         ), overlap)  # fmt: skip
         self._promotions = Feed(client, (Source("sale.promotion"),), overlap)
         self._moves = Feed(client, (Source("stock.move", ("product.code",)),), overlap)
@@ -87,8 +88,8 @@ class Catalogue:
             )
             return Page(await self._read_products(ids), *_onwards(start, ids))
         rows, cursor, more = await self._products.page(start)
-        ids = dict.fromkeys(_template(row) for row in rows)
-        return Page(await self._read_products([i for i in ids if i]), cursor, more)
+        changed = dict.fromkeys(_template(row) for row in rows)
+        return Page(await self._read_products([template for template in changed if template]), cursor, more)
 
     async def prices(self, after: Cursor | None) -> Page[Price]:
         """Prices of changed products. A changed list, or a line of it for many products, reprices them all."""

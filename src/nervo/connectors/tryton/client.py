@@ -51,7 +51,7 @@ OPTIONAL = {
 
 
 class _Result(msgspec.Struct):
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
     error: list[Any] | None = None
 
 
@@ -84,13 +84,22 @@ class Client:
         """Ids of records."""
         return await self.rpc(model, "search", domain, 0, limit, order, type=list[int], context=context, safe=True)
 
-    async def find(self, model: str, domain: Domain, kind: type[T], *, limit: int | None = None, order: Sequence[tuple[str, str]] | None = None,
-                   context: Mapping[str, Any] | None = None) -> list[T]:  # fmt: skip
+    async def find(
+        self,
+        model: str,
+        domain: Domain,
+        kind: type[T],
+        *,
+        limit: int | None = None,
+        order: Sequence[tuple[str, str]] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> list[T]:
         """Records as structs."""
         fields = wanted(kind, without=await self._missing_fields())
+        wire: type[list[T]] = list[kind]  # type: ignore[valid-type]
         return await self.rpc(
-            model, "search_read", domain, 0, limit, order, fields, type=list[kind], context=context, safe=True
-        )  # type: ignore[valid-type]
+            model, "search_read", domain, 0, limit, order, fields, type=wire, context=context, safe=True
+        )
 
     async def rows(
         self, model: str, domain: Domain, fields: Sequence[str], *, limit: int, order: Sequence[tuple[str, str]]
@@ -106,7 +115,8 @@ class Client:
         if not ids:
             return []
         fields = wanted(kind, without=await self._missing_fields())
-        return await self.rpc(model, "read", list(ids), fields, type=list[kind], context=context, safe=True)  # type: ignore[valid-type]
+        wire: type[list[T]] = list[kind]  # type: ignore[valid-type]
+        return await self.rpc(model, "read", list(ids), fields, type=wire, context=context, safe=True)
 
     async def create(self, model: str, values: Mapping[str, Any]) -> int:
         """A new record's id."""
@@ -200,7 +210,7 @@ def _judged(answer: Answer, doing: str, type: type[T]) -> T:
         found = msgspec.json.decode(answer.body, type=_Result)
         if found.error is not None:
             raise _refused(found.error, doing)
-        return msgspec.json.decode(found.result if found.result is not None else b"null", type=type)
+        return msgspec.json.decode(found.result, type=type)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise Misunderstood(doing, f"{error}: {answer.body[:200]!r}") from error
 

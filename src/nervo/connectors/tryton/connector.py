@@ -19,7 +19,7 @@ class Tryton(Catalogue, Documents):
     """One Tryton database, one web shop in it."""
 
     capabilities = ErpCapabilities(
-        promotions=True, order_key=OrderKey.UNIQUE, stock_batch=STOCK_BATCH, late_application_s=300.0
+        promotions=True, order_key=OrderKey.UNIQUE, stock_batch=STOCK_BATCH, late_application_s=60.0
     )
 
     def __init__(self, settings: Settings, tools: ToolBox) -> None:

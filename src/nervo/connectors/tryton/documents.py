@@ -159,8 +159,10 @@ class Documents:
         if before != after:
             await self.client.button("sale.sale", "draft", [row.id])
             raise Rejected(
-                f"quoting order {row.web_id} in Tryton", f"{before} became {after}", code="erp_changed_total", order=row.web_id, before=before,
-                after=after, fix="A promotion without a price list applies to web orders: give it a price list, then press Retry.",
+                f"quoting order {row.web_id} in Tryton", f"{before} became {after}",
+                code="erp_changed_total", order=row.web_id,
+                before=before, after=after,
+                fix="A promotion without a price list applies to web orders: give it a price list, then press Retry.",
             )  # fmt: skip
         return quoted
 
@@ -190,7 +192,8 @@ class Documents:
         shop, order, party = await self.shop.row(), draft.order, int(draft.customer)
         billing, shipping = _filled(order.billing, order.shipping), _filled(order.shipping, order.billing)
         values: dict[str, Any] = {
-            "party": party, "invoice_address": await self._address(party, billing), "shipment_address": await self._address(party, shipping),
+            "party": party, "invoice_address": await self._address(party, billing),
+            "shipment_address": await self._address(party, shipping),
             "reference": order.number, "comment": mapping.comment(order) or None, "company": shop.company.id,
             "currency": await self._known("currency.currency", "code", order.currency), "warehouse": await self._warehouse(draft.warehouse),
             "web_shop": shop.id, "web_id": draft.key, "lines": [("create", await self._lines.values(order))],

@@ -106,7 +106,8 @@ def promotion(row: wire.PromotionRow, skus: tuple[str, ...]) -> Promotion | None
     if match is None or row.amount is not None:
         return None
     return Promotion(
-        code=str(row.id), name=row.name, skus=skus, discount_rate=1 - Decimal(match[1] or match[2]), min_quantity=row.quantity or Decimal(1),
+        code=str(row.id), name=row.name, skus=skus, discount_rate=1 - Decimal(match[1] or match[2]),
+        min_quantity=row.quantity or Decimal(1),
         valid_from=_midnight(row.start_date), valid_until=_midnight(row.end_date, days=1), active=bool(row.active),
     )  # fmt: skip
 

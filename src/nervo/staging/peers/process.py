@@ -22,7 +22,7 @@ def cache_folder(name: str) -> Path:
 @asynccontextmanager
 async def locked(folder: Path) -> AsyncIterator[None]:
     """Only one process at a time installs into the folder; the others wait."""
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as handle:
         await asyncio.to_thread(fcntl.flock, handle, fcntl.LOCK_EX)
         try:

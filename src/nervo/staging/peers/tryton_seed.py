@@ -22,6 +22,11 @@ def one(model: str, *domain: Any) -> Any:
     return get(model).find(list(domain), limit=1)[0]
 
 
+def today() -> dt.date:
+    """The machine's own day, as Tryton takes it."""
+    return dt.datetime.now().astimezone().date()
+
+
 def company() -> tuple[Any, Any, Any]:
     """The company with its chart of accounts and fiscal year; with it the euro and Italy."""
     from trytond.modules.account.tests.tools import create_chart, create_fiscalyear  # type: ignore[import-not-found]
@@ -44,7 +49,7 @@ def company() -> tuple[Any, Any, Any]:
     (made,) = get("company.company").find([])
     proteus_config.get_config()._context = get("res.user").get_preferences(True, {})
     create_chart(made)
-    year = dt.date.today().year
+    year = today().year
     fiscal = set_fiscalyear_invoice_sequences(create_fiscalyear(made, (dt.date(year, 1, 1), dt.date(year + 1, 12, 31))))
     fiscal.click("create_period")
     return made, euro, italy
@@ -177,7 +182,7 @@ def stock(warehouse: Any, made: Any, quantity: float, limit: int | None) -> None
     context = proteus_config.get_config().context
     variants = get("product.product").find([("code", "like", "ART-%")], order=[("id", "ASC")], limit=limit)
     lines = [("create", [{"product": v.id, "quantity": quantity} for v in variants])]
-    values = {"location": warehouse.storage_location.id, "company": made.id, "date": dt.date.today(), "lines": lines}
+    values = {"location": warehouse.storage_location.id, "company": made.id, "date": today(), "lines": lines}
     ids = inventory.create([values], context)
     inventory.confirm(ids, context)
 
@@ -225,7 +230,8 @@ def main() -> None:
     stock(second, made, 10.0, 20)
     shop = web_shop(made, euro, italian, first, web)
     key = integration_user(made, password)
-    records = {"company": made, "wh1": first, "wh2": second, "web_pl": web, "b2b": b2b, "unit": unit, "italy": italy, "eur": euro, "shop": shop,
+    records = {"company": made, "wh1": first, "wh2": second, "web_pl": web, "b2b": b2b,
+               "unit": unit, "italy": italy, "eur": euro, "shop": shop,
                "payment_journal": journal, "payment_term": term, "ship": shipping}  # fmt: skip
     ids = {name: record.id for name, record in records.items()}
     Path(target).write_text(json.dumps({**ids, "rest_key": key.key, "user": "hub", "password": password}))

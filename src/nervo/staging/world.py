@@ -42,10 +42,14 @@ class Faults:
 
 
 class WorldErp:
-    """An ERP: figures count confirmed orders, an order key is unique."""
+    """An ERP: figures count confirmed orders. `book` has every sale that was ever written; with `unique` False the ERP takes a
+    second one under the same key, as most do."""
 
-    def __init__(self) -> None:
-        self.capabilities = ErpCapabilities(order_key=OrderKey.UNIQUE, late_application_s=0.01)
+    def __init__(self, *, unique: bool = True) -> None:
+        key = OrderKey.UNIQUE if unique else OrderKey.SEARCHABLE
+        self.capabilities = ErpCapabilities(order_key=key, late_application_s=0.01)
+        self.unique = unique
+        self.book: list[str] = []
         self.faults, self.calls = Faults(), Counter[str]()
         self.on_hand: dict[str, Decimal] = {}
         self.price: dict[str, Decimal] = {}
@@ -110,11 +114,14 @@ class WorldErp:
 
     async def create_order(self, draft: OrderDraft) -> ErpOrder:
         self._called("create_order")
-        if draft.key not in self.orders:
+        if draft.key not in self.orders or not self.unique:
+            self.book.append(draft.key)
             total = sum((line.total_gross for line in draft.order.lines), Decimal(0))
             self.lines[draft.key] = [(line.sku or "", line.quantity) for line in draft.order.lines]
             number = f"SO{len(self.orders) + 1}"
-            self.orders[draft.key] = ErpOrder(draft.key, number, draft.key, ErpOrderState.DRAFT, "draft", total, "EUR", START)
+            self.orders[draft.key] = ErpOrder(
+                draft.key, number, draft.key, ErpOrderState.DRAFT, "draft", total, "EUR", START
+            )
         self.faults.take(self.faults.after, "create_order")
         return self.orders[draft.key]
 
@@ -171,7 +178,9 @@ class WorldShop:
 
     def change(self, number: str, **fields: Any) -> None:
         order = self.sold[number]
-        self.sold[number] = replace(order, version=order.version + "+", updated_at=order.updated_at + timedelta(seconds=1), **fields)
+        self.sold[number] = replace(
+            order, version=order.version + "+", updated_at=order.updated_at + timedelta(seconds=1), **fields
+        )
 
     async def close(self) -> None: ...
 
@@ -217,7 +226,9 @@ class WorldShop:
         return tuple(ItemOutcome(i.sku, Outcome.DONE) for i in items)
 
     async def orders(self, after: Cursor | None) -> Page[Order]:
-        newer = sorted((o for o in self.sold.values() if after is None or o.updated_at > after.at), key=lambda o: o.updated_at)
+        newer = sorted(
+            (o for o in self.sold.values() if after is None or o.updated_at > after.at), key=lambda o: o.updated_at
+        )
         return Page(tuple(newer), Cursor(newer[-1].updated_at) if newer else after, False)
 
     async def order(self, external_id: str) -> Order:

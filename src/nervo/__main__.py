@@ -1,0 +1,3 @@
+from nervo.cli import main
+
+main()

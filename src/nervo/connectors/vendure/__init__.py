@@ -1,0 +1,1 @@
+"""Vendure 3.7 as a shop, over its GraphQL Admin API."""

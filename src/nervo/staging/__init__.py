@@ -1,0 +1,1 @@
+"""Rehearsal: pretend worlds with their own books."""
