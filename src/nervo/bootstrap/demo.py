@@ -62,7 +62,7 @@ class Demo:
 
     def __init__(self, orders: int, seed: int, skus: int = 60) -> None:
         self.orders, self.chance = orders, random.Random(seed)
-        self.erp, self.skus = WorldErp(unique=False), [f"ART-{i:03}" for i in range(skus)]
+        self.erp, self.skus = WorldErp(), [f"ART-{i:03}" for i in range(skus)]
         for sku in self.skus:
             self.erp.stock(sku, 1000)
         self.shops = {"shop": WorldShop(self.skus, compare_and_set=True), "market": WorldShop(self.skus)}
@@ -108,7 +108,7 @@ class Demo:
 
     async def _rest(self, running: Running) -> None:
         """Until every order is placed or held and every channel shows what it should."""
-        while self._unfinished(running.hub.db) or self._diverged(running.hub.db):
+        while self._unfinished(running.hub.db) or self._diverged(running.hub.db):  # noqa: ASYNC110 - the books ring no bell
             await asyncio.sleep(0.2)
 
     def _unfinished(self, db: Database) -> int:

@@ -78,31 +78,30 @@ class Client:
 
     async def query(self, document: str, fields: Mapping[str, type[T]], **variables: Any) -> dict[str, T]:
         """A query's top fields, each as its type. A null field is absent."""
-        return await self._ask(document, fields, variables, True)
-
-    async def mutate(self, document: str, field: str, type: type[T], **variables: Any) -> T:
-        """A mutation's field. Raises Rejected with Vendure's errorCode when the answer is an ErrorResult."""
-        found = await self._ask(document, {field: msgspec.Raw}, variables, False)
-        refusal = msgspec.json.decode(found[field], type=_Refusal) if found[field][:1] == b"{" else _Refusal()
-        if refusal.errorCode:
-            said = ": ".join(t for t in (refusal.message, refusal.transitionError) if t)
-            raise Rejected(f"calling {field} in Vendure", said, code=refusal.errorCode.lower())
-        return _decoded(found[field], type, f"calling {field} in Vendure")
-
-    async def _ask(
-        self, document: str, fields: Mapping[str, type[T]], variables: Mapping[str, Any], safe: bool
-    ) -> dict[str, T]:
-        doing = f"calling {' and '.join(fields)} in Vendure"
-        used = self._session or await self._log_in("")
-        try:
-            data = await self._post(document, variables, safe, used, doing)
-        except AuthFailed:
-            data = await self._post(document, variables, safe, await self._log_in(used), doing)
+        doing = f"asking for {' and '.join(fields)} in Vendure"
+        data = await self._ask(document, variables, True, doing)
         return {
             name: _decoded(data[name], kind, doing)
             for name, kind in fields.items()
             if data.get(name, b"null") != b"null"
         }
+
+    async def mutate(self, document: str, field: str, type: type[T], **variables: Any) -> T:
+        """A mutation's field. Raises Rejected with Vendure's errorCode when the answer is an ErrorResult."""
+        doing = f"calling {field} in Vendure"
+        found = (await self._ask(document, variables, False, doing))[field]
+        refusal = _decoded(found, _Refusal, doing) if found.startswith(b"{") else _Refusal()
+        if refusal.errorCode:
+            said = ": ".join(t for t in (refusal.message, refusal.transitionError) if t)
+            raise Rejected(doing, said, code=refusal.errorCode.lower())
+        return _decoded(found, type, doing)
+
+    async def _ask(self, document: str, variables: Mapping[str, Any], safe: bool, doing: str) -> Mapping[str, bytes]:
+        used = self._session or await self._log_in("")
+        try:
+            return await self._post(document, variables, safe, used, doing)
+        except AuthFailed:
+            return await self._post(document, variables, safe, await self._log_in(used), doing)
 
     async def _post(
         self, document: str, variables: Mapping[str, Any], safe: bool, session: str, doing: str

@@ -44,7 +44,8 @@ def on_hand_for(
 
     What is allocated to open orders, and what other locations hold, is in Vendure's own sum already.
     """
-    target = next((s for s in row.stockLevels if s.stockLocationId == location), None) or (row.stockLevels or [None])[0]
+    levels = sorted(row.stockLevels, key=lambda level: level.stockLocationId != location)
+    target = next(iter(levels), None) if not location or (levels and levels[0].stockLocationId == location) else None
     own = target.stockOnHand if target else 0
     others = sum(s.stockOnHand for s in row.stockLevels) - own
     allocated = sum(s.stockAllocated for s in row.stockLevels)
@@ -202,7 +203,7 @@ def _address(row: wire.Address | None, of: wire.Order) -> Address:
     a = row or wire.Address()
     return Address(
         name=a.fullName or "", company=a.company or "", street=a.streetLine1 or "", street2=a.streetLine2 or "",
-        postal_code=a.postalCode or "", city=a.city or "", province=(a.province or "").upper()[:2] if a.countryCode == "IT" else a.province or "",
+        postal_code=a.postalCode or "", city=a.city or "", province=a.province or "",
         country=a.countryCode or "", phone=a.phoneNumber or "", email=of.customer.emailAddress if of.customer else "",
     )  # fmt: skip
 
