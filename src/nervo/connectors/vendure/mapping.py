@@ -96,7 +96,7 @@ def _line(row: wire.Line, currency: str) -> OrderLine:
     net, gross = from_minor(row.proratedLinePrice, currency), from_minor(row.proratedLinePriceWithTax, currency)
     return OrderLine(
         line_id=row.id, sku=row.productVariant.sku or None, title=row.productVariant.name, quantity=Decimal(row.quantity), total_net=net,
-        total_tax=gross - net, total_gross=gross, tax_rate=_rate(row.taxRate), discount_gross=from_minor(row.linePriceWithTax, currency) - gross,
+        total_tax=gross - net, total_gross=gross, tax_rate=_rate(row.taxRate), discount_gross=from_minor(row.linePriceWithTax, currency) - gross,  # noqa: E501
     )  # fmt: skip
 
 
