@@ -28,7 +28,8 @@ TO_PAYMENT = """mutation Next { transitionOrderToState(state: "ArrangingPayment"
   __typename ... on Order { id } ... on OrderStateTransitionError { errorCode message transitionError } } }"""
 PAY = """mutation Pay($input: PaymentInput!) { addPaymentToOrder(input: $input) {
   __typename ... on Order { id code state totalWithTax } ... on ErrorResult { errorCode message } } }"""
-VARIANTS = """query Variants($skus: [String!]!) { productVariants(options: { filter: { sku: { in: $skus } }, take: 1000 }) { items { id sku } } }"""  # noqa: E501
+VARIANTS = """query Variants($skus: [String!]!) {
+  productVariants(options: { filter: { sku: { in: $skus } }, take: 1000 }) { items { id sku } } }"""
 ORDERS = """query Orders { orders(options: { filter: { orderPlacedAt: { isNull: false } }, sort: { id: ASC }, take: 1000 }) {
   items { id code state totalWithTax fulfillments { state method trackingCode lines { orderLineId quantity } } } } }"""
 LOGIN = (
