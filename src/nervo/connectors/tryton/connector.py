@@ -38,11 +38,8 @@ class Tryton(Catalogue, Documents):
         checks = [
             Check(f"may {right} {model}", bool(access.get(model, {}).get(right))) for model, right in RIGHTS.items()
         ]
-        checks.append(
-            Check(
-                "warehouses", bool(await self.shop.warehouses()), "" if self.shop else "No warehouse has these codes."
-            )
-        )
+        warehouses = await self.shop.warehouses()
+        checks.append(Check("warehouses", bool(warehouses), "" if warehouses else "No warehouse has these codes."))
         settings = self.client.settings
         account = f"{settings.url}/{settings.database} · {shop.name}"
         return Identity(shop.company.rec_name, account, version, shop.currency.code or "", False, tuple(checks))
