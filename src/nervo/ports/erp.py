@@ -144,3 +144,8 @@ class Erp(Connected, Protocol):
     async def changed_orders(self, after: Cursor | None) -> Page[ErpOrder]:
         """Our orders (those with a key) whose state, shipments, payments or invoices changed after the cursor."""
         ...
+
+    async def doorbell(self, after: str) -> tuple[str, bool]:
+        """Waits at most about 25 s for the ERP's doorbell: (mark for the next call, whether something may have changed).
+        An empty `after` starts at now. Only where `capabilities.doorbell`."""
+        ...
