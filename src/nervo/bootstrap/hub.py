@@ -1,4 +1,4 @@
-"""Wiring: a store, a configuration and ports become a hub with its flows and its worker."""
+"""Wiring: a store, a configuration and connections become a hub with its flows and its worker."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,39 +8,50 @@ import structlog
 from django.core.management import call_command
 
 from nervo.bootstrap import django
+from nervo.bootstrap.connections import remotes_of
 from nervo.errors import MachineError
 from nervo.flows.cancel_order import cancel_order
-from nervo.flows.engine import Flow, MemoryEngine
+from nervo.flows.engine import Engine, Flow, MemoryEngine
 from nervo.flows.mark_shipped import follow_erp_orders, mark_shipped, problem_for, resume
 from nervo.flows.place_order import PlaceOrder, record_payments
 from nervo.kit.clock import Clock
 from nervo.rules.config import Config
 from nervo.store.database import Database
 from nervo.sync.context import Hub
+from nervo.sync.inbox import Reader
 from nervo.sync.remote import Remote
 from nervo.sync.worker import Worker
 
 log = structlog.get_logger()
 
 
-def open_store(database_url: str, data_dir: Path, *, secret_key: str) -> Database:
+def open_store(database_url: str, data_dir: Path, *, secret_key: str, environment: str = "production") -> Database:
     """Connects to the database and brings its tables up to date."""
-    django.configure(database_url, data_dir, secret_key=secret_key)
+    django.configure(database_url, data_dir, secret_key=secret_key, environment=environment)
     call_command("migrate", verbosity=0)
     return Database()
 
 
 class Running:
-    """A hub process: engine, worker and store, started and stopped together."""
+    """A hub process: engine, worker and store, started and stopped together. `ports` are ports, or remotes already made."""
 
     def __init__(
-        self, db: Database, config: Config, ports: Mapping[str, Any], clock: Clock, owner: str, *, poll_s: float = 1.0
+        self,
+        db: Database,
+        config: Config,
+        ports: Mapping[str, Any],
+        clock: Clock,
+        owner: str,
+        *,
+        readers: Mapping[str, Reader] | None = None,
+        poll_s: float = 1.0,
     ) -> None:
-        remotes = {n: Remote(n, port, clock, writable=config.connections[n].writable) for n, port in ports.items()}
-        self.hub = Hub(db, config, remotes, clock, owner)
-        self.engine = MemoryEngine(self._flows(), self._failed, clock)
+        made = {n: p for n, p in ports.items() if isinstance(p, Remote)}
+        bare = {n: p for n, p in ports.items() if n not in made}
+        self.hub = Hub(db, config, made | remotes_of(config, bare, clock), clock, owner)
+        self.engine = self._engine(clock)
         self.hub.start_flow = self.engine.start
-        self.worker = Worker(self.hub, {}, {"erp_orders": self._follow}, poll_s=poll_s)
+        self.worker = Worker(self.hub, readers or {}, {"erp_orders": self._follow}, poll_s=poll_s)
 
     async def start(self) -> None:
         await self.worker.start()
@@ -49,6 +60,9 @@ class Running:
     async def stop(self) -> None:
         await self.worker.stop()
         await self.engine.stop()
+
+    def _engine(self, clock: Clock) -> Engine:
+        return MemoryEngine(self._flows(), self._failed, clock)
 
     def _flows(self) -> dict[str, Flow]:
         return {
