@@ -1,0 +1,1 @@
+"""Shopify as a shop, over its GraphQL Admin API 2026-07."""
