@@ -75,11 +75,14 @@ class Http:
         known_secrets: tuple[str, ...] = (),
         timeout_s: float = 30.0,
         connections: int = 8,
+        idle_s: float = 15.0,
     ) -> None:
         self.base_url, self.tools, self.timeout_s = base_url.rstrip("/"), tools, timeout_s
         self.scrub = Scrubber(known_secrets)
         self.pace = tools.pace or Pace(tools.clock)
         self._headers, self._auth, self._connections = dict(headers or {}), auth, connections
+        # Shorter than the server keeps idle connections: a call on one that it is closing has an unknown outcome.
+        self._idle_s = idle_s
         self._session: aiohttp.ClientSession | None = None
 
     async def call(
@@ -138,7 +141,7 @@ class Http:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=15)
+            connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=self._idle_s)
             self._session = aiohttp.ClientSession(
                 connector=connector, auth=self._auth, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
             )

@@ -4,8 +4,9 @@ They stand for people outside the hub, so they use neither its connectors nor it
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import aiohttp
@@ -31,7 +32,12 @@ PAY = """mutation Pay($input: PaymentInput!) { addPaymentToOrder(input: $input) 
 VARIANTS = """query Variants($skus: [String!]!) {
   productVariants(options: { filter: { sku: { in: $skus } }, take: 1000 }) { items { id sku } } }"""
 ORDERS = """query Orders { orders(options: { filter: { orderPlacedAt: { isNull: false } }, sort: { id: ASC }, take: 1000 }) {
-  items { id code state totalWithTax fulfillments { state method trackingCode lines { orderLineId quantity } } } } }"""
+  items { id code state totalWithTax customer { emailAddress } payments { state amount } lines { id quantity }
+    fulfillments { state method trackingCode lines { orderLineId quantity } } } } }"""
+SHELF = """query Shelf($skip: Int!) { productVariants(options: { sort: { id: ASC }, take: 500, skip: $skip }) {
+  items { sku enabled prices { currencyCode price } stockLevels { stockOnHand stockAllocated } product { enabled name } } } }"""
+CANCEL = """mutation Cancel($input: CancelOrderInput!) { cancelOrder(input: $input) {
+  __typename ... on Order { id state } ... on ErrorResult { errorCode message } } }"""
 LOGIN = (
     """mutation In($user: String!, $password: String!) { login(username: $user, password: $password) { __typename } }"""
 )
@@ -44,6 +50,15 @@ class Placed:
     id: str
     code: str
     total_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A SKU as the shop has it: pieces that can be bought, price with tax in cents, whether it is on sale."""
+
+    saleable: int
+    cents: int
+    on_sale: bool
 
 
 @dataclass(slots=True)
@@ -76,17 +91,27 @@ class VendureCustomers:
         paid, _ = await self._shop(PAY, token, input={"method": "test-payment", "metadata": {}})
         return Placed(paid["id"], paid["code"], paid["totalWithTax"])
 
-    async def place_many(self, orders: Sequence[Mapping[str, int]], *, prefix: str = "cliente") -> list[Placed]:
-        """One after the other, each by another customer."""
-        return [
-            await self.place(lines, email=f"{prefix}{n}@example.it", last=f"Verdi {n}")
-            for n, lines in enumerate(orders, 1)
-        ]
-
     async def orders(self) -> list[dict[str, Any]]:
         """All placed orders with their fulfilments, as the administrator sees them."""
         found: list[dict[str, Any]] = (await self._administer(ORDERS))["items"]
         return found
+
+    async def shelf(self) -> dict[str, Shown]:
+        """What the shop would sell now: every SKU with its price and its saleable quantity (on hand less allocated)."""
+        found: dict[str, Shown] = {}
+        while rows := (await self._administer(SHELF, skip=len(found)))["items"]:
+            for row in rows:
+                prices = [p["price"] for p in row["prices"] if p["currencyCode"] == "EUR"]
+                saleable = sum(level["stockOnHand"] - level["stockAllocated"] for level in row["stockLevels"])
+                found[row["sku"]] = Shown(
+                    saleable, prices[0] if prices else 0, row["enabled"] and row["product"]["enabled"]
+                )
+        return found
+
+    async def cancel(self, order_id: str) -> None:
+        """The shop's clerk cancels an order whole."""
+        values = {"orderId": order_id, "reason": "Il cliente ha cambiato idea", "cancelShipping": True}
+        await self._administer(CANCEL, input=values)
 
     async def _ids(self, skus: Mapping[str, int]) -> dict[str, str]:
         if missing := [sku for sku in skus if sku not in self._variants]:
@@ -119,6 +144,30 @@ class VendureCustomers:
             return answer, response.headers.get("vendure-auth-token", "")
 
 
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A sale as Tryton's books have it. `reference` is the shop's order number; `reserved` says whether it still takes goods."""
+
+    number: str
+    reference: str
+    web_id: str
+    state: str
+    total: Decimal
+    emails: tuple[str, ...]
+    paid: Decimal
+    reserved: bool
+
+
+def _sale(row: Mapping[str, Any]) -> Sale:
+    paid = [Decimal(p["amount"]["decimal"]) for p in row["payments."] if p["state"] == "succeeded"]
+    contacts = (row["party."] or {}).get("contact_mechanisms.") or []
+    return Sale(
+        row["number"] or "", row["reference"] or "", row["web_id"], row["state"], Decimal(row["total_amount"]["decimal"]),
+        tuple(c["value"] for c in contacts if c["type"] == "email"), sum(paid, Decimal(0)),
+        any(move["state"] != "cancelled" for move in row["moves."]),
+    )  # fmt: skip
+
+
 @dataclass(slots=True)
 class TrytonWarehouse:
     """The people at the ERP: they pick, pack and ship sales, cancel them, correct stock."""
@@ -130,19 +179,6 @@ class TrytonWarehouse:
     password: str = "hub-password-1"
     company: int = 1
     _session: str = ""
-
-    async def sales(self, states: Sequence[str] = ("processing",)) -> list[dict[str, Any]]:
-        """Web sales in these states: id, number, web_id, state, total."""
-        domain = [["web_id", "!=", None], ["state", "in", list(states)]]
-        found: list[dict[str, Any]] = await self.call(
-            "model.sale.sale.search_read",
-            domain,
-            0,
-            None,
-            [["id", "ASC"]],
-            ["number", "web_id", "state", "total_amount", "shipments"],
-        )
-        return found
 
     async def ship(self, web_id: str, tracking: str, carrier_note: str = "") -> list[str]:
         """Assigns, picks, packs and ships the sale's open shipments, each with a tracking number; their numbers."""
@@ -160,13 +196,6 @@ class TrytonWarehouse:
                 await self.press("stock.shipment.out", step, shipment["id"])
         return [shipment["number"] for shipment in shipments]
 
-    async def cancel_shipments(self, web_id: str) -> int:
-        """Cancels the sale's open shipments, as a warehouse does that cannot deliver; how many."""
-        shipments = await self._shipments(web_id)
-        for shipment in shipments:
-            await self.call("model.stock.shipment.out.cancel", [shipment["id"]])
-        return len(shipments)
-
     async def set_stock(self, sku: str, quantity: int, warehouse: int) -> None:
         """An inventory that counts so many pieces."""
         (product,) = await self.call("model.product.product.search", [["code", "=", sku]], 0, 1, None)
@@ -183,15 +212,43 @@ class TrytonWarehouse:
         ids = await self.call("model.stock.inventory.create", [values])
         await self.call("model.stock.inventory.confirm", ids)
 
-    async def post_invoices(self, web_id: str) -> int:
-        """Posts the sale's draft invoices with today's date; how many."""
-        sale = await self._sale(web_id, ["invoices.state"])
-        drafts = [invoice["id"] for invoice in sale["invoices."] if invoice["state"] == "draft"]
-        if drafts:
-            today = await self.call("model.ir.date.today")
-            await self.call("model.account.invoice.write", drafts, {"invoice_date": today})
-            await self.press("account.invoice", "post", *drafts)
-        return len(drafts)
+    async def set_price(self, code: str, net: Decimal) -> None:
+        """A new list price of a product, without tax."""
+        ids = await self.call("model.product.template.search", [["code", "=", code]], 0, 1, None)
+        price = {"__class__": "Decimal", "decimal": str(net)}
+        await self.call("model.product.template.write", ids, {"list_price": price})
+
+    async def on_sale(self, warehouse: int) -> dict[str, tuple[Decimal, int]]:
+        """SKU → (gross price to the cent, pieces that confirmed sales have not taken), of everything that can be sold."""
+        today = await self.call("model.ir.date.today")
+        context = {"locations": [warehouse], "with_childs": True, "stock_date_end": today}
+        rates = await self._rates()
+        rows = await self.call(
+            "model.product.product.search_read", [["type", "=", "goods"]], 0, None, None,
+            ["code", "list_price", "forecast_quantity", "template.account_category"], within=context,
+        )  # fmt: skip
+        found = {}
+        for row in rows:
+            gross = Decimal(row["list_price"]["decimal"]) * (1 + rates[row["template."]["account_category"]])
+            found[row["code"]] = (gross.quantize(Decimal("0.01"), ROUND_HALF_UP), int(row["forecast_quantity"]))
+        return found
+
+    async def book(self) -> list[Sale]:
+        """Every web sale with its customer and what was paid on it."""
+        fields = ["number", "reference", "web_id", "state", "total_amount", "party.contact_mechanisms.value",
+                  "party.contact_mechanisms.type", "payments.state", "payments.amount", "moves.state"]  # fmt: skip
+        rows = await self.call(
+            "model.sale.sale.search_read", [["web_id", "!=", None]], 0, None, [["id", "ASC"]], fields
+        )
+        return [_sale(row) for row in rows]
+
+    async def _rates(self) -> dict[int, Decimal]:
+        """Accounting category → the rate of its only customer tax."""
+        domain, fields = [["accounting", "=", True]], ["customer_taxes.rate"]
+        rows = await self.call("model.product.category.search_read", domain, 0, None, None, fields)
+        return {
+            row["id"]: Decimal(row["customer_taxes."][0]["rate"]["decimal"]) for row in rows if row["customer_taxes."]
+        }
 
     async def press(self, model: str, button: str, *ids: int) -> None:
         """Presses a button; a warning is answered with yes once."""
@@ -201,12 +258,12 @@ class TrytonWarehouse:
             await self.call("model.res.user.warning.skip", warned.args[0], False)
             await self.call(f"model.{model}.{button}", list(ids))
 
-    async def call(self, method: str, *params: Any) -> Any:
-        """One JSON-RPC call with the company in its context."""
+    async def call(self, method: str, *params: Any, within: Mapping[str, Any] | None = None) -> Any:
+        """One JSON-RPC call with the company in its context, and what else it is called within."""
         if not self._session:
             uid, token, *_ = await self._post("common.db.login", [self.user, {"password": self.password}, "en"])
             self._session = base64.b64encode(f"{self.user}:{uid}:{token}".encode()).decode()
-        return await self._post(method, [*params, {"company": self.company}])
+        return await self._post(method, [*params, {"company": self.company, **(within or {})}])
 
     async def _shipments(self, web_id: str) -> list[dict[str, Any]]:
         sale = await self._sale(web_id, ["shipments.state", "shipments.number"])

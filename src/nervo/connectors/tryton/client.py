@@ -2,8 +2,9 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,12 +21,17 @@ from nervo.errors import (
     RateLimited,
     Rejected,
     Unavailable,
+    Unsupported,
 )
 from nervo.kit.http import Answer, Http, ToolBox
 from nervo.kit.secrets import Scrubber
 
 T = TypeVar("T")
 Domain = list[Any]
+# Tryton answers a long poll after its own `long_polling_timeout`; one that we gave up on would keep a thread of it busy.
+BELL_TIMEOUT_S = 28.0
+BELL_CHANNEL = "nervo"
+IDLE_S = 1.0  # gunicorn closes idle connections after 2 s
 
 STATUS: dict[int, type[NervoError]] = {
     401: AuthFailed, 403: Rejected, 404: NotFound, 409: Conflict, 422: Misunderstood, 429: RateLimited, 500: Misunderstood,
@@ -55,22 +61,34 @@ class _Result(msgspec.Struct):
     error: list[Any] | None = None
 
 
+class _Message(msgspec.Struct):
+    message_id: str
+
+
+class _Rung(msgspec.Struct):
+    message: _Message | None = None
+
+
 class Client:
     """One database as one user. The session is opened at the first call and again when Tryton has forgotten it."""
 
     def __init__(self, settings: Settings, tools: ToolBox) -> None:
         self.settings = settings
-        self.http = Http(settings.url, tools, known_secrets=(settings.password.reveal(),))
-        # The answer to a login holds the session's token: that exchange is not recorded.
-        self._door = Http(settings.url, replace(tools, keep=None), known_secrets=(settings.password.reveal(),))
+        secrets = (settings.password.reveal(),)
+        self.http = Http(settings.url, tools, known_secrets=secrets, idle_s=IDLE_S)
+        # The answer to a login holds the session's token: that exchange is not recorded. A bell holds a connection for long.
+        quiet = replace(tools, keep=None)
+        self._door = Http(settings.url, quiet, known_secrets=secrets, idle_s=IDLE_S)
+        self._bell = Http(settings.url, quiet, known_secrets=secrets, idle_s=IDLE_S)
+        self.has_bus = False
         self._session = ""
         self._login = asyncio.Lock()
         self._without: frozenset[str] | None = None
         self.company: int | None = None
 
     async def close(self) -> None:
-        await self.http.close()
-        await self._door.close()
+        for http in (self.http, self._door, self._bell):
+            await http.close()
 
     async def version(self) -> str:
         """The server's series, e.g. "8.2"."""
@@ -155,12 +173,32 @@ class Client:
         await self._authorised(f"wizard.{name}.execute", [session, {}, state, context], object, False)
         await self._authorised(f"wizard.{name}.delete", [session, base], object, False)
 
+    async def bell(self, after: str) -> str:
+        """Waits on Tryton's bus; the id of the message behind `after`, empty when none came."""
+        return await self._in_session(partial(self._listen, after))
+
+    async def _listen(self, after: str, session: str) -> str:
+        answer = await self._bell.call(
+            "POST", f"/{self.settings.database}/bus", json={"channels": [BELL_CHANNEL], "last_message": after or None},
+            headers={"Authorization": f"Session {session}"}, operation="bus", safe=True, timeout_s=BELL_TIMEOUT_S,
+        )  # fmt: skip
+        doing = "waiting for Tryton's doorbell"
+        if answer.status == 501:
+            raise Unsupported(doing, "HTTP 501", code="no_bus", fix="Set allow_subscribe under [bus] in trytond.conf.")
+        if answer.status != 200:
+            raise _failed(answer, doing)
+        rung = _decoded(answer.body, _Rung, doing)
+        return rung.message.message_id if rung.message else ""
+
     async def _authorised(self, method: str, params: list[Any], type: type[T], safe: bool) -> T:
+        return await self._in_session(partial(self._post, method, params, type, safe))
+
+    async def _in_session(self, call: Callable[[str], Awaitable[T]]) -> T:
         used = self._session or await self._log_in("")
         try:
-            return await self._post(method, params, type, safe, used)
+            return await call(used)
         except AuthFailed:
-            return await self._post(method, params, type, safe, await self._log_in(used))
+            return await call(await self._log_in(used))
 
     async def _post(self, method: str, params: list[Any], type: type[T], safe: bool, session: str) -> T:
         answer = await self.http.call(
@@ -176,7 +214,8 @@ class Client:
             user, password = self.settings.user, self.settings.password.reveal()
             body = {"id": 1, "method": "common.db.login", "params": [user, {"password": password}, "en"]}
             answer = await self._door.call("POST", f"/{self.settings.database}/rpc/", json=body, safe=True)
-            uid, token, *_ = _judged(answer, f"logging in to Tryton as {user}", list[Any])
+            uid, token, *bus = _judged(answer, f"logging in to Tryton as {user}", list[Any])
+            self.has_bus = bool(bus and bus[0])
             self._session = base64.b64encode(f"{user}:{uid}:{token}".encode()).decode()
             self.http.scrub = Scrubber((password, str(token), self._session))
             return self._session
@@ -202,17 +241,25 @@ class _Warned(Exception):
 def _judged(answer: Answer, doing: str, type: type[T]) -> T:
     """The result as `type`, or what went wrong as our error."""
     if answer.status != 200:
-        kind = STATUS.get(answer.status, Unavailable if answer.status >= 500 else Misunderstood)
-        if kind is RateLimited:
-            raise RateLimited(doing, f"HTTP {answer.status}", retry_after_s=_seconds(answer.headers.get("retry-after")))
-        raise kind(doing, f"HTTP {answer.status}", status=answer.status)
+        raise _failed(answer, doing)
+    found = _decoded(answer.body, _Result, doing)
+    if found.error is not None:
+        raise _refused(found.error, doing)
+    return _decoded(found.result, type, doing)
+
+
+def _failed(answer: Answer, doing: str) -> NervoError:
+    kind = STATUS.get(answer.status, Unavailable if answer.status >= 500 else Misunderstood)
+    if kind is RateLimited:
+        return RateLimited(doing, f"HTTP {answer.status}", retry_after_s=_seconds(answer.headers.get("retry-after")))
+    return kind(doing, f"HTTP {answer.status}", status=answer.status)
+
+
+def _decoded(raw: bytes | msgspec.Raw, type: type[T], doing: str) -> T:
     try:
-        found = msgspec.json.decode(answer.body, type=_Result)
-        if found.error is not None:
-            raise _refused(found.error, doing)
-        return msgspec.json.decode(found.result, type=type)
+        return msgspec.json.decode(raw, type=type)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise Misunderstood(doing, f"{error}: {answer.body[:200]!r}") from error
+        raise Misunderstood(doing, f"{error}: {bytes(raw)[:200]!r}") from error
 
 
 def _refused(error: list[Any], doing: str) -> Exception:

@@ -9,11 +9,14 @@ import msgspec
 
 from nervo.connectors.tryton import wire
 from nervo.connectors.tryton.client import Client
-from nervo.connectors.tryton.totals import Amounts, fitted, unit_price
+from nervo.connectors.tryton.totals import Amounts, fitted, residual, unit_price
 from nervo.errors import Rejected
 from nervo.model.money import quantum
 from nervo.model.orders import Charge, ChargeKind, Order, OrderLine
 from nervo.model.units import ZERO
+
+# More than this many cents is no rounding: the sale then differs from the order, and the hub asks a person.
+MOST_ROUNDED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,14 @@ class LineWriter:
             if c.kind is not ChargeKind.ROUNDING and (c.total_gross or c.total_net)
         ]
         parts += charges
-        nets, digits = fitted([part.amounts for part in parts], order.currency), await self._price_digits()
-        rounding = [c for c in order.charges if c.kind is ChargeKind.ROUNDING and c.total_gross]
-        return [_values(part, net, digits) for part, net in zip(parts, nets, strict=True)] + [
-            _rounding(c) for c in rounding
-        ]
+        amounts = [part.amounts for part in parts]
+        nets, digits = fitted(amounts, order.currency), await self._price_digits()
+        rounding = sum((c.total_gross for c in order.charges if c.kind is ChargeKind.ROUNDING), ZERO)
+        missed = residual(amounts, nets, order.currency)
+        if abs(missed) <= MOST_ROUNDED * quantum(order.currency):
+            rounding += missed
+        lines = [_values(part, net, digits) for part, net in zip(parts, nets, strict=True)]
+        return [*lines, _rounding(rounding)] if rounding else lines
 
     async def _products(self, order: Order) -> dict[str, wire.SellableRow]:
         nameless = [line.title for line in order.lines if not line.sku and line.quantity]
@@ -132,10 +138,6 @@ def _values(part: Part, net: Decimal, digits: int) -> dict[str, Any]:
     return values
 
 
-def _rounding(charge: Charge) -> dict[str, Any]:
-    return {
-        "type": "line",
-        "description": charge.title or "Arrotondamento",
-        "quantity": wire.Quantity(1),
-        "unit_price": charge.total_gross,
-    }
+def _rounding(amount: Decimal) -> dict[str, Any]:
+    """A line without product and tax."""
+    return {"type": "line", "description": "Arrotondamento", "quantity": wire.Quantity(1), "unit_price": amount}

@@ -32,6 +32,10 @@ class Settings:
         "Overlap of change feeds in seconds", it="Sovrapposizione delle letture in secondi", default=300,
         help="Longer than the longest transaction in Tryton: its rows become visible late",
     )  # fmt: skip
+    doorbell: bool = setting(
+        "Doorbell", it="Campanello", default=False,
+        help="Tryton tells of changes at once; needs PostgreSQL, its bus and the trigger in quirks.md",
+    )  # fmt: skip
 
     def names(self, field: str) -> frozenset[str]:
         """A comma-separated field as a set."""

@@ -25,6 +25,7 @@ from nervo.kit.secrets import Scrubber
 T = TypeVar("T")
 
 TOKEN_HEADER = "vendure-auth-token"
+IDLE_S = 3.0  # Node closes idle connections after 5 s
 STATUS: dict[int, type[NervoError]] = {
     401: AuthFailed, 403: AuthFailed, 404: NotFound, 429: RateLimited, 502: OutcomeUnknown, 503: Unavailable, 504: OutcomeUnknown,
 }  # fmt: skip
@@ -65,9 +66,11 @@ class Client:
         self.settings = settings
         headers = {"vendure-token": settings.channel} if settings.channel else {}
         secrets = (settings.password.reveal(), settings.webhook_secret.reveal())
-        self.http = Http(settings.url, tools, headers=headers, known_secrets=secrets)
+        self.http = Http(settings.url, tools, headers=headers, known_secrets=secrets, idle_s=IDLE_S)
         # The answer to a login holds the session's token in a header: that exchange is not recorded.
-        self._door = Http(settings.url, replace(tools, keep=None), headers=headers, known_secrets=secrets)
+        self._door = Http(
+            settings.url, replace(tools, keep=None), headers=headers, known_secrets=secrets, idle_s=IDLE_S
+        )
         self._secrets = secrets
         self._session = ""
         self._login = asyncio.Lock()

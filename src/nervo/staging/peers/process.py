@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,14 @@ def cache_folder(name: str) -> Path:
     """Where a peer is kept between runs: $XDG_CACHE_HOME/nervo/peers/<name>, ~/.cache without it."""
     root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(root) / "nervo" / "peers" / name
+
+
+def free_port() -> int:
+    """A port on loopback that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @asynccontextmanager
@@ -44,16 +53,16 @@ async def run(
             stdin=asyncio.subprocess.DEVNULL,
             stdout=out,
             stderr=out,
+            start_new_session=True,
         )
         try:
             code = await asyncio.wait_for(process.wait(), timeout_s)
         except TimeoutError:
-            process.kill()
-            await process.wait()
             raise PeerError(f"{command[0]} took more than {timeout_s:.0f} s; see {log}") from None
-        except BaseException:
-            process.kill()
-            raise
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
     if code:
         raise PeerError(f"{' '.join(command[:4])} … ended with {code}; {log} ends with:\n{tail(log)}")
 
@@ -90,16 +99,30 @@ class Child:
                 stderr=out,
                 start_new_session=True,
             )
-        for _ in range(int(timeout_s / 0.1)):
-            if self._process.returncode is not None:
-                raise PeerError(
-                    f"{command[0]} ended with {self._process.returncode}; {self.log} ends with:\n{tail(self.log)}"
-                )
-            if await ready():
-                return
+        try:
+            await asyncio.wait_for(self._until(ready, self._process, command[0]), timeout_s)
+        except TimeoutError:
+            await self.stop()
+            said = f"{command[0]} was not ready after {timeout_s:.0f} s; {self.log} ends with:\n{tail(self.log)}"
+            raise PeerError(said) from None
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _until(
+        self, ready: Callable[[], Awaitable[bool]], process: asyncio.subprocess.Process, name: str
+    ) -> None:
+        while not await ready():
+            if process.returncode is not None:
+                raise PeerError(f"{name} ended with {process.returncode}; {self.log} ends with:\n{tail(self.log)}")
             await asyncio.sleep(0.1)
-        await self.stop()
-        raise PeerError(f"{command[0]} was not ready after {timeout_s:.0f} s; {self.log} ends with:\n{tail(self.log)}")
+
+    async def kill(self) -> None:
+        """Ends it at once, in the middle of whatever it does, as a power cut would."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
 
     async def stop(self) -> None:
         """Ends it; one that is not running is fine."""

@@ -4,10 +4,11 @@ import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nervo.staging.peers.process import Child, PeerError, answers, cache_folder, locked, run
+from nervo.staging.peers.process import Child, PeerError, answers, cache_folder, free_port, locked, run
 
 PACKAGES = ["trytond", "proteus"] + [
     f"trytond-{name}"
@@ -25,18 +26,27 @@ SEED = Path(__file__).with_name("tryton_seed.py")
 
 
 class TrytonPeer:
-    """Tryton on 127.0.0.1:`port`. `workdir` keeps the venv and the seeded database; `templates` products of two variants each.
+    """Tryton on 127.0.0.1:`port` (0: a free one). `workdir` keeps the venv and the seeded database, `rundir` the database that
+    is served; `templates` products of two variants each; `say` is told what takes long.
 
     `seed` holds ids and the REST key after `init`: company, wh1, wh2, web_pl, b2b, shop, payment_journal, payment_term, ship, rest_key.
     """
 
     database, user, password = DATABASE, USER, PASSWORD
 
-    def __init__(self, workdir: Path | None = None, port: int = 8001, templates: int = 30) -> None:
+    def __init__(
+        self,
+        workdir: Path | None = None,
+        port: int = 0,
+        templates: int = 30,
+        *,
+        rundir: Path | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.workdir = workdir or cache_folder("tryton")
-        self.port, self.templates = port, templates
-        self.url = f"http://127.0.0.1:{port}"
-        self.rundir = self.workdir / f"run-{port}"
+        self.port, self.templates, self.say = port or free_port(), templates, say
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.rundir = rundir or self.workdir / f"run-{self.port}"
         self.seed: dict[str, Any] = {}
         self._child: Child | None = None
 
@@ -46,6 +56,7 @@ class TrytonPeer:
             stamp = self.workdir / "venv" / f".installed-{_digest(*PACKAGES)}"
             if stamp.exists():
                 return
+            self.say("Tryton: installing from PyPI into a venv of its own (half a minute, once) …")
             shutil.rmtree(self.workdir / "venv", ignore_errors=True)
             log = self.workdir / "install.log"
             await run(sys.executable, "-m", "venv", "venv", cwd=self.workdir, log=log)
@@ -59,6 +70,7 @@ class TrytonPeer:
         template, ids = self.workdir / f"{name}.sqlite", self.workdir / f"{name}.json"
         async with locked(self.workdir):
             if not ids.exists():
+                self.say(f"Tryton: making a company with {self.templates} products (half a minute, once) …")
                 await self._build(template, ids)
         self.seed = json.loads(ids.read_text())
         self._template = template
@@ -83,6 +95,12 @@ class TrytonPeer:
             self._bin("gunicorn"), "-b", f"127.0.0.1:{self.port}", "-k", "gthread", "-w", "1", "--threads", "8", "--timeout", "300",
             "--graceful-timeout", "2", "trytond.application:app", cwd=self.rundir, env=env, ready=self._ready,
         )  # fmt: skip
+
+    async def kill(self) -> None:
+        """Ends the server in the middle of whatever it does; `resume` serves what its database kept."""
+        if self._child:
+            await self._child.kill()
+            self._child = None
 
     async def stop(self) -> None:
         """Ends the server; the run's database stays for a look until the next start."""
@@ -110,8 +128,6 @@ class TrytonPeer:
             str(build / "seed.json"),
         )
         await run(*seed, cwd=build, log=log, env=env)
-        for old in (*self.workdir.glob(f"{DATABASE}-*.sqlite"), *self.workdir.glob(f"{DATABASE}-*.json")):
-            old.unlink()
         shutil.move(build / f"{DATABASE}.sqlite", template)
         shutil.move(build / "seed.json", ids)
 

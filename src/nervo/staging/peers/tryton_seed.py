@@ -1,7 +1,8 @@
 """Seeds a small Italian company into a fresh Tryton 8.2 database through proteus. Runs inside Tryton's own venv, never imports nervo.
 
 usage: tryton_seed.py CONFIG DATABASE TEMPLATES PASSWORD SEED_JSON
-Net prices are multiples of 2.50 (IVA 22) or 0.10 (IVA 10), so that the gross price is exact to the cent at any quantity.
+Net prices are multiples of 2.50 (IVA 22) or 0.10 (IVA 10), whose gross price is exact to the cent at any quantity; but every
+tenth product costs 24.5656 net, 29.97 gross, which no net amount in cents gives.
 """
 
 import datetime as dt
@@ -127,6 +128,7 @@ def products(count: int, tax: dict[str, Any], unit: Any) -> Any:
     for k in range(count):
         low = k % 3 == 0
         net, colour = (D("8.00") + D("0.70") * (k % 20), "rosso") if low else (D("10.00") + D("2.50") * (k % 20), "blu")
+        net = D("24.5656") if k % 10 == 4 and not low else net
         variants = [
             {"suffix_code": f"-{size.upper()}", "attributes": {"taglia": size, "colore": colour}, "cost_price": D("2.50"),
              "identifiers": [("create", [{"type": "ean", "code": ean13(k * 2 + n)}])]}

@@ -1,32 +1,13 @@
 /* Vendure for rehearsals: Admin API and Shop API on 127.0.0.1:$PORT, SQLite in memory, an Italian channel with tax-inclusive prices.
-   Vendure ships no webhooks; merchants add a plug-in on its event bus. The one below signs as most do: hex HMAC-SHA256 of the body. */
+   Vendure ships no webhooks; nervo-doorbell.js beside this file is the plug-in that a shop's owner installs. */
 'use strict';
-const crypto = require('crypto');
 const {
   bootstrap, mergeConfig, DefaultLogger, LogLevel, LanguageCode, JobQueueService, DefaultJobQueuePlugin, DefaultSearchPlugin,
-  dummyPaymentHandler, VendurePlugin, PluginCommonModule, EventBus, OrderStateTransitionEvent, OrderPlacedEvent, Populator,
-  ChannelService, RequestContextService,
+  dummyPaymentHandler, Populator, ChannelService, RequestContextService,
 } = require('@vendure/core');
+const { NervoDoorbellPlugin } = require('./nervo-doorbell');
 
 const { PORT, DATA, HOOK_URL, HOOK_SECRET } = process.env;
-
-class DoorbellPlugin {
-  constructor(bus) { this.bus = bus; }
-  onApplicationBootstrap() {
-    if (!HOOK_URL) return;
-    this.bus.ofType(OrderPlacedEvent).subscribe(e => this.ring('order.placed', { id: e.order.id, code: e.order.code, state: e.toState }));
-    this.bus.ofType(OrderStateTransitionEvent).subscribe(
-      e => this.ring('order.state', { id: e.order.id, code: e.order.code, from: e.fromState, to: e.toState }));
-  }
-  ring(topic, event) {
-    const body = JSON.stringify(event);
-    const signature = crypto.createHmac('sha256', HOOK_SECRET).update(body).digest('hex');
-    const headers = { 'content-type': 'application/json', 'x-topic': topic, 'x-signature': signature, 'x-event-id': crypto.randomUUID() };
-    fetch(HOOK_URL, { method: 'POST', body, headers }).catch(() => {});
-  }
-}
-Reflect.defineMetadata('design:paramtypes', [EventBus], DoorbellPlugin);
-VendurePlugin({ imports: [PluginCommonModule], compatibility: '^3.0.0' })(DoorbellPlugin);
 
 const config = mergeConfig({}, {
   apiOptions: { port: +PORT, hostname: '127.0.0.1', adminApiPath: 'admin-api', shopApiPath: 'shop-api', adminListQueryLimit: 1000, shopListQueryLimit: 100 },
@@ -37,7 +18,8 @@ const config = mergeConfig({}, {
   dbConnectionOptions: { type: 'sqljs', synchronize: true, autoSave: false },
   importExportOptions: { importAssetsDir: DATA },
   paymentOptions: { paymentMethodHandlers: [dummyPaymentHandler] },
-  plugins: [DefaultJobQueuePlugin.init({ pollInterval: 200 }), DefaultSearchPlugin.init({ indexStockStatus: true }), DoorbellPlugin],
+  plugins: [DefaultJobQueuePlugin.init({ pollInterval: 200 }), DefaultSearchPlugin.init({ indexStockStatus: true }),
+    NervoDoorbellPlugin.init({ url: HOOK_URL, secret: HOOK_SECRET })],
   logger: new DefaultLogger({ level: LogLevel.Warn }),
 });
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nervo.connectors.tryton.totals import Amounts, fitted, unit_price
+from nervo.connectors.tryton.totals import Amounts, fitted, residual, unit_price
 from nervo.model.money import rounded
 
 RATE = Decimal("0.22")
@@ -26,9 +26,25 @@ def test_three_lines_that_round_apart_are_brought_together():
     assert tryton_total(fitted(parts, "EUR"), RATE) == Decimal("34.87")
 
 
-def test_a_total_that_no_net_gives_is_left_a_cent_apart():
-    assert fitted([amounts("29.97")], "EUR") == [Decimal("24.57")]
-    assert abs(tryton_total([Decimal("24.57")], RATE) - Decimal("29.97")) == Decimal("0.01")
+def test_a_total_that_no_net_gives_leaves_a_cent_to_a_line_without_tax():
+    parts = [amounts("29.97")]
+    nets = fitted(parts, "EUR")
+    assert nets == [Decimal("24.57")]
+    assert tryton_total(nets, RATE) + residual(parts, nets, "EUR") == Decimal("29.97")
+
+
+@given(st.lists(st.tuples(st.integers(1, 50_000), st.sampled_from(["0.22", "0.10", "0"])), min_size=1, max_size=12))
+def test_the_sale_with_its_residual_is_what_the_customer_paid(lines: list[tuple[int, str]]):
+    parts = [
+        Amounts(rounded(Decimal(c).scaleb(-2) / (1 + Decimal(r)), "EUR"), Decimal(c).scaleb(-2), Decimal(r))
+        for c, r in lines
+    ]
+    nets = fitted(parts, "EUR")
+    of_rate = [[n for n, p in zip(nets, parts, strict=True) if p.rate == rate] for rate in {p.rate for p in parts}]
+    made = sum(
+        (tryton_total(group, rate) for group, rate in zip(of_rate, {p.rate for p in parts}, strict=True)), Decimal(0)
+    )
+    assert made + residual(parts, nets, "EUR") == sum((p.gross for p in parts), Decimal(0))
 
 
 @given(st.lists(st.integers(1, 50_000), min_size=1, max_size=12))
