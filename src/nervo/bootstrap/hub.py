@@ -45,11 +45,12 @@ class Running:
         *,
         readers: Mapping[str, Reader] | None = None,
         poll_s: float = 1.0,
+        engine: str = "memory",
     ) -> None:
         made = {n: p for n, p in ports.items() if isinstance(p, Remote)}
         bare = {n: p for n, p in ports.items() if n not in made}
         self.hub = Hub(db, config, made | remotes_of(config, bare, clock), clock, owner)
-        self.engine = self._engine(clock)
+        self.engine = self._engine(engine, clock)
         self.hub.start_flow = self.engine.start
         self.worker = Worker(self.hub, readers or {}, {"erp_orders": self._follow}, poll_s=poll_s)
 
@@ -61,7 +62,7 @@ class Running:
         await self.worker.stop()
         await self.engine.stop()
 
-    def _engine(self, clock: Clock) -> Engine:
+    def _engine(self, name: str, clock: Clock) -> Engine:
         return MemoryEngine(self._flows(), self._failed, clock)
 
     def _flows(self) -> dict[str, Flow]:

@@ -15,8 +15,11 @@ class Secret(str):
 
     __slots__ = ()
 
+    def __new__(cls, text: str) -> "Secret":
+        return super().__new__(cls, "".join(text))  # str() of a Secret is its mask
+
     def reveal(self) -> str:
-        return str.__str__(self)[:] if type(self) is str else "".join(self)
+        return "".join(self)
 
     def __repr__(self) -> str:
         return "Secret(•••)"

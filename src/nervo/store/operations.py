@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from nervo.ports.common import Cursor
+from nervo.store import bells
 from nervo.store.codec import plain, text
 from nervo.store.database import Tx
 
@@ -83,6 +84,7 @@ def add_command(tx: Tx, kind: str, args: dict[str, object], actor: str, now_ms: 
         (kind, text(args), actor, now_ms),
     )
     assert row
+    bells.ring(tx, "commands")
     return int(row[0])
 
 
@@ -124,3 +126,42 @@ def put_secret(tx: Tx, connection: str, name: str, ciphertext: str) -> None:
 
 def secrets_of(tx: Tx, connection: str) -> dict[str, str]:
     return dict(tx.rows("SELECT name, ciphertext FROM store_storedsecret WHERE connection = %s", (connection,)))
+
+
+def config_history(tx: Tx) -> list[tuple[int, int, str, str]]:
+    """(version, created_ms, author, note), newest first."""
+    rows = tx.rows("SELECT id, created_ms, author, note FROM store_configversion ORDER BY id DESC LIMIT 1000")
+    return [(int(i), int(at), author, note) for i, at, author, note in rows]
+
+
+def lease_held(tx: Tx, now_ms: int) -> bool:
+    """Whether a worker acts now."""
+    return tx.one("SELECT 1 FROM store_lease WHERE name = 'hub' AND expires_ms >= %s", (now_ms,)) is not None
+
+
+def epoch(tx: Tx) -> int:
+    """The hub's epoch; 0 before the first lease."""
+    row = tx.one("SELECT epoch FROM store_lease WHERE name = 'hub'")
+    return int(row[0]) if row else 0
+
+
+def raise_epoch(tx: Tx, above: int) -> None:
+    """An epoch higher than any before, held by nobody: the next holder looks before it sends."""
+    tx.run(
+        "INSERT INTO store_lease (name, owner, epoch, expires_ms) VALUES ('hub', '', %s, 0) ON CONFLICT (name) DO UPDATE SET "
+        "epoch = excluded.epoch, owner = '', expires_ms = 0",
+        (above + 1,),
+    )
+
+
+def all_secrets(tx: Tx) -> list[tuple[str, str, str]]:
+    """(connection, name, ciphertext)."""
+    return [(c, n, t) for c, n, t in tx.rows("SELECT connection, name, ciphertext FROM store_storedsecret")]
+
+
+def note_backup(tx: Tx, now_ms: int) -> None:
+    """When the last backup was taken, for the panel."""
+    tx.run(
+        "INSERT INTO store_counter (name, value) VALUES ('backup_ms', %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (now_ms,),
+    )

@@ -1,0 +1,103 @@
+"""Keeps a hub running under the live configuration, and builds it again when the configuration changes."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from nervo.bootstrap import configuration
+from nervo.bootstrap.connections import Connections, connect_all
+from nervo.bootstrap.hub import Running
+from nervo.bootstrap.vault import Vault
+from nervo.errors import NervoError
+from nervo.kit.clock import Clock
+from nervo.rules.config import Config
+from nervo.store import bells, journal
+from nervo.store.codec import ms
+from nervo.store.database import Database, Tx
+from nervo.sync.context import Hub
+from nervo.sync.identity import introduce
+
+LOOK_S = 1.0
+AGAIN_S = 5.0
+log = structlog.get_logger()
+Changed = Callable[[Connections, Hub], None]
+
+
+class Supervisor:
+    """One process's hub. `changed` is told of the connections and the hub each time one has been built."""
+
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        clock: Clock,
+        owner: str,
+        *,
+        engine: str = "memory",
+        changed: Changed | None = None,
+    ) -> None:
+        self._db, self._vault, self._clock, self._owner, self._engine = db, vault, clock, owner, engine
+        self._changed = changed or (lambda connections, hub: None)
+        self.running: Running | None = None
+
+    async def run(self) -> None:
+        """Until cancelled. Without an ERP in the configuration it waits for one."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(bells.listen(self._rung))
+            group.create_task(self._keep_running())
+
+    def _rung(self, bell: str) -> None:
+        if self.running:
+            self.running.hub.ring(bell)
+
+    async def _keep_running(self) -> None:
+        while True:
+            version, document = await asyncio.to_thread(configuration.live, self._db)
+            config = configuration.checked(document)
+            if config.erp:
+                await self._run(config, version)
+            else:
+                await self._until_changed(version)
+
+    async def _run(self, config: Config, version: int) -> None:
+        connections = await asyncio.to_thread(connect_all, self._db, self._vault, config, self._clock)
+        await self._db.write(lambda tx: self._report(tx, connections))
+        try:
+            if config.erp in connections.remotes and await self._start(config, connections):
+                await self._until_changed(version)
+            else:
+                await self._clock.sleep(AGAIN_S)
+        finally:
+            if self.running:
+                await self.running.stop()
+                self.running = None
+            await connections.close()
+
+    async def _start(self, config: Config, connections: Connections) -> bool:
+        running = Running(
+            self._db,
+            config,
+            connections.remotes,
+            self._clock,
+            self._owner,
+            readers=connections.readers,
+            engine=self._engine,
+        )
+        await asyncio.gather(*(introduce(running.hub, name) for name in connections.remotes))
+        self.running = running
+        try:
+            await running.start()
+        except NervoError as error:
+            log.warning("start_failed", code=error.code, doing=error.doing, said=error.said)
+            return False
+        self._changed(connections, running.hub)
+        return True
+
+    async def _until_changed(self, version: int) -> None:
+        while (await asyncio.to_thread(configuration.live, self._db))[0] == version:
+            await self._clock.sleep(LOOK_S)
+
+    def _report(self, tx: Tx, connections: Connections) -> None:
+        for name, error in connections.failed.items():
+            journal.problem_of(tx, error, name, "connection", name, ms(self._clock.now()))
