@@ -8,7 +8,7 @@ from nervo.connectors.shopify.products import Products
 from nervo.connectors.shopify.sales import Sales
 from nervo.connectors.shopify.settings import API_VERSION, Settings
 from nervo.connectors.shopify.shelves import BATCH
-from nervo.connectors.shopify.webhooks import OF_ORDERS, ORDERS, PRODUCTS, STOCK
+from nervo.connectors.shopify.webhooks import ORDERS, PRODUCTS, STOCK
 from nervo.errors import Misunderstood, Rejected
 from nervo.kit.http import ToolBox
 from nervo.ports.common import Check, Identity
@@ -92,7 +92,7 @@ class Shopify(Products, Sales):
         return {e: t for e, t in TOPICS.items() if t != STOCK or self.client.settings.watch_stock}
 
 
-TOPICS = {topic.upper().replace("/", "_"): topic for topic in (*ORDERS, *OF_ORDERS, *PRODUCTS, STOCK)}
+TOPICS = {topic.upper().replace("/", "_"): topic for topic in (*ORDERS, *PRODUCTS, STOCK)}
 
 
 def _accepted(payload: wire.Payload, topic: str) -> None:

@@ -6,7 +6,6 @@ from nervo.kit.secrets import Secret
 from nervo.kit.settings import setting
 
 API_VERSION = "2026-07"
-NONE = Secret("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,20 +14,20 @@ class Settings:
 
     shop: str = setting("Shop domain", it="Dominio del negozio", help="my-shop.myshopify.com")
     client_id: str = setting("Client ID", it="ID client", help="Dev Dashboard, Settings of the app.", default="")
-    client_secret: Secret = setting(
-        "Client secret", it="Segreto del client", help="Also signs the webhooks.", default=NONE
+    client_secret: Secret = setting(  # noqa: RUF009
+        "Client secret", it="Segreto del client", help="Also signs the webhooks.", default=Secret("")
     )
-    old_client_secret: Secret = setting(
+    old_client_secret: Secret = setting(  # noqa: RUF009
         "Previous client secret",
         it="Segreto precedente",
         help="While it is being rotated: Shopify signs with the old one for up to an hour.",
-        default=NONE,
+        default=Secret(""),
     )
-    token: Secret = setting(
+    token: Secret = setting(  # noqa: RUF009
         "Admin API access token",
         it="Token di accesso Admin API",
         help="Only for a custom app made before 2026; starts with shpat_.",
-        default=NONE,
+        default=Secret(""),
     )
     location: str = setting(
         "Location",

@@ -10,14 +10,12 @@ from nervo.kit.signatures import matches_base64
 from nervo.ports.shop import Delivery, Hint, WebhookRequest
 
 ORDERS = ("orders/create", "orders/updated", "orders/cancelled", "orders/paid")
-OF_ORDERS = ("refunds/create", "fulfillments/create", "fulfillments/update")
 STOCK = "inventory_levels/update"
 PRODUCTS = ("products/create", "products/update")
 
 
 class _Body(msgspec.Struct):
     admin_graphql_api_id: str = ""
-    order_id: int | None = None
     inventory_item_id: int | None = None
 
 
@@ -35,7 +33,7 @@ def verify(request: WebhookRequest, settings: Settings) -> Delivery:
 
 def hints(topic: str, headers: Mapping[str, str], body: bytes) -> tuple[Hint, ...]:
     """What changed; nothing for a topic that changes nothing here (privacy requests, app/uninstalled)."""
-    if topic not in (*ORDERS, *OF_ORDERS, *PRODUCTS, STOCK):
+    if topic not in (*ORDERS, *PRODUCTS, STOCK):
         return ()
     try:
         read = msgspec.json.decode(body, type=_Body)
@@ -43,8 +41,6 @@ def hints(topic: str, headers: Mapping[str, str], body: bytes) -> tuple[Hint, ..
         raise BadInput(f"reading Shopify's {topic} webhook", str(error)) from error
     if topic == STOCK and read.inventory_item_id:
         return (Hint("stock", f"gid://shopify/InventoryItem/{read.inventory_item_id}"),)
-    if topic in OF_ORDERS and read.order_id:
-        return (Hint("order", f"gid://shopify/Order/{read.order_id}"),)
-    if topic not in (STOCK, *OF_ORDERS) and read.admin_graphql_api_id:
+    if topic != STOCK and read.admin_graphql_api_id:
         return (Hint("order" if topic in ORDERS else "product", read.admin_graphql_api_id),)
     raise BadInput(f"reading Shopify's {topic} webhook", "no id in it")
