@@ -52,10 +52,11 @@ def sending(tx: Tx, channel: str, kind: str, keys: Iterable[str], epoch: int) ->
 def published(tx: Tx, channel: str, kind: str, items: Sequence[tuple[Claim, str]], now_ms: int) -> None:
     """These show the value now. A key that became dirty again meanwhile stays dirty."""
     tx.many(
-        "UPDATE store_publication SET published = %s, published_ms = %s, latency_ms = %s, state = 'ok', inflight_epoch = 0, attempts = 0, "
-        "error = '', dirty_tick = CASE WHEN dirty_tick = %s THEN 0 ELSE dirty_tick END WHERE channel = %s AND kind = %s AND key = %s",
+        "UPDATE store_publication SET published = %s, published_ms = %s, latency_ms = %s, inflight_epoch = 0, attempts = 0, error = '', "
+        "state = CASE WHEN dirty_tick = %s OR state <> 'unknown' THEN 'ok' ELSE state END, "
+        "dirty_tick = CASE WHEN dirty_tick = %s THEN 0 ELSE dirty_tick END WHERE channel = %s AND kind = %s AND key = %s",
         [
-            (v, now_ms, max(0, now_ms - c.dirty_ms), c.dirty_tick, channel, kind, c.key)
+            (v, now_ms, max(0, now_ms - c.dirty_ms), c.dirty_tick, c.dirty_tick, channel, kind, c.key)
             for c, v in sorted(items, key=lambda i: i[0].key)
         ],
     )
@@ -89,6 +90,15 @@ def wake(tx: Tx, channel: str, kind: str, keys: Iterable[str], states: Sequence[
     )
 
 
+def doubt(tx: Tx, channel: str, kind: str, keys: Iterable[str]) -> None:
+    """The channel has changed these by itself (it sold some): what we know it shows has to be read back. They are dirty already."""
+    tx.many(
+        "UPDATE store_publication SET state = 'unknown' WHERE channel = %s AND kind = %s AND key = %s AND state IN ('ok', 'new') "
+        "AND published <> ''",
+        [(channel, kind, key) for key in sorted(keys)],
+    )
+
+
 def orphaned(tx: Tx, channel: str, epoch: int) -> list[tuple[str, str]]:
     """(kind, key) that an earlier holder of the lease was sending when it stopped."""
     sql = "SELECT kind, key FROM store_publication WHERE channel = %s AND inflight_epoch > 0 AND inflight_epoch < %s"
@@ -105,10 +115,12 @@ def counts(tx: Tx, channel: str, kind: str) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-def observed(tx: Tx, rows: Sequence[tuple[str, str, str, str]]) -> None:
-    """(value, channel, kind, key): what a read-back found. The key is compared again."""
+def observed(tx: Tx, rows: Sequence[tuple[str, int, str, str, str]]) -> None:
+    """(value, tick at which it was dirty, channel, kind, key): what a read-back found. The key is compared again; one that was
+    doubted again meanwhile is read again."""
     tx.many(
-        "UPDATE store_publication SET published = %s, state = 'new', not_before_ms = 0, inflight_epoch = 0, "
-        "dirty_tick = CASE WHEN dirty_tick = 0 THEN 1 ELSE dirty_tick END WHERE channel = %s AND kind = %s AND key = %s",
+        "UPDATE store_publication SET published = %s, state = CASE WHEN dirty_tick = %s THEN 'new' ELSE state END, not_before_ms = 0, "
+        "inflight_epoch = 0, dirty_tick = CASE WHEN dirty_tick = 0 THEN 1 ELSE dirty_tick END "
+        "WHERE channel = %s AND kind = %s AND key = %s",
         list(rows),
     )

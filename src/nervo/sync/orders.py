@@ -11,7 +11,7 @@ from nervo.model.money import quantum
 from nervo.model.orders import Order, OrderStatus, sum_of_parts
 from nervo.model.payments import PaymentStatus
 from nervo.rules.config import ConnectionConfig
-from nervo.store import facts, holds, journal, operations, orders, refresh
+from nervo.store import facts, holds, journal, operations, orders, publications, refresh
 from nervo.store.database import Tx
 from nervo.store.orders import Kept
 from nervo.store.ticks import tick
@@ -66,7 +66,8 @@ def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: 
     """Keeps a reading of an order. Returns (flow to start, order id), or None when there is nothing to do."""
     kept = orders.by_external(tx, channel.name, order.external_id)
     if kept:
-        return _reread(hub, tx, kept, order)
+        return _reread(hub, tx, channel, kept, order)
+    _doubt_shown(hub, tx, channel, order)
     if order.status is OrderStatus.CANCELLED:
         return None
     waiting = order.payment_status in UNPAID and not channel.orders.import_unpaid
@@ -83,6 +84,14 @@ def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: 
     if doubt and not waiting:
         _held(hub, tx, id, channel.name, order, doubt)
     return ("place_order", id) if state == "received" else None
+
+
+def _doubt_shown(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order) -> None:
+    """The shop has counted these goods itself, so that it may show something else than we told it last (a cap hides that)."""
+    skus = sorted({line.sku for line in order.lines if line.sku and not line.gift_card})
+    if skus and "stock" in channel.publishes:
+        publications.mark(tx, channel.name, "stock", skus, hub.now_ms(), priority=1)
+        publications.doubt(tx, channel.name, "stock", skus)
 
 
 def _hold(hub: Hub, tx: Tx, id: int, channel: ConnectionConfig, order: Order) -> None:
@@ -111,9 +120,10 @@ def _held(hub: Hub, tx: Tx, id: int, channel: str, order: Order, doubt: Doubt) -
     journal.event(tx, id, "order_held", hub.now_ms(), reason=doubt.code, **doubt.values)
 
 
-def _reread(hub: Hub, tx: Tx, kept: Kept, order: Order) -> tuple[str, int] | None:
+def _reread(hub: Hub, tx: Tx, channel: ConnectionConfig, kept: Kept, order: Order) -> tuple[str, int] | None:
     if not orders.reread(tx, kept.id, order):
         return None
+    _doubt_shown(hub, tx, channel, order)
     if order.status is OrderStatus.CANCELLED and not kept.cancelled_ms and not kept.cancel_wanted:
         orders.set_fields(tx, kept.id, cancel_wanted=True)
         journal.event(tx, kept.id, "cancel_asked", hub.now_ms(), reason=order.cancel_reason)

@@ -231,7 +231,7 @@ class Publisher:
         shown = {
             listing.sku: self.kind.shown(listing, self.channel, wanted.get(listing.sku) or "") for listing in found
         }
-        rows = [(shown.get(c.key, ""), self.channel.name, self.kind.name, c.key) for c in asked]
+        rows = [(shown.get(c.key, ""), c.dirty_tick, self.channel.name, self.kind.name, c.key) for c in asked]
         await self.hub.db.write(lambda tx: publications.observed(tx, rows))
 
 
