@@ -1,142 +1,161 @@
-"""The demo: a real hub on a real store between an ERP and two shops of the rehearsal world, with faults, checked by their books."""
+"""The demo: the whole hub in the trading world, at a human pace to look at, or fast and full of trouble to be counted."""
 
 import asyncio
-import random
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from random import Random
+from typing import Any
 
-from nervo.bootstrap.hub import Running, open_store
-from nervo.errors import RateLimited, Unavailable
+from nervo import registry
+from nervo.bootstrap import configuration
+from nervo.bootstrap.connections import Connections, Verify, connect_all
+from nervo.bootstrap.hub import Running
+from nervo.bootstrap.vault import Vault
 from nervo.kit.clock import SystemClock
-from nervo.rules.config import parse
-from nervo.staging.world import WorldErp, WorldShop
-from nervo.store.database import Database
+from nervo.kit.http import ToolBox
+from nervo.kit.settings import parse
+from nervo.kit.simulator import Fault, FaultKind
+from nervo.staging.people import People
+from nervo.staging.postman import Postman
+from nervo.staging.reckoning import Result, reckon
+from nervo.staging.trading import World, trading_world
+from nervo.store.codec import ms
+from nervo.store.database import Database, Tx
 
-CONFIG = """
-company = "Demo"
-erp = "erp"
-environment = "staging"
-[connections.erp]
-connector = "world"
-mode = "write"
-[connections.shop]
-connector = "world"
-mode = "write"
-sweep_s = 1
-price = { price_list = "Web" }
-[connections.market]
-connector = "world"
-mode = "write"
-sweep_s = 1
-price = { price_list = "Web" }
-"""
+# Opens the ingest route for these verifiers and gives its base address; `ring` wakes the hub.
+Doorstep = Callable[[Database, Mapping[str, Verify], Callable[[str], None]], AbstractAsyncContextManager[str]]
+
+MOST_S = 57.0
+ORDER_EVERY_S = 0.07
+OUTAGE_S = 4.0
+LATE_S = 0.5  # how late the plan's late writes take effect; the hub is told twice that
+HELD = """SELECT DISTINCT o.connection, o.external_id FROM store_saleorder o
+          JOIN store_problem p ON p.order_id = o.id AND p.state = 'open' WHERE o.state = 'held'"""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the world's books say at the end. Times in ms, from an ERP change to the value at a channel."""
+def install(world: World, db: Database, vault: Vault) -> None:
+    """The world's configuration becomes the live one, its secrets go to the vault."""
+    configuration.apply(db, world.document(), "demo", "the trading world", ms(SystemClock().now()))
 
-    orders: int
-    in_erp: int
-    duplicates: int
-    held: int
-    lost: int
-    diverged: int
-    p50: int
-    p99: int
+    def keep(tx: Tx) -> None:
+        for name, secrets in world.secrets().items():
+            configuration.put_secrets(tx, vault, name, secrets)
 
-    @property
-    def good(self) -> bool:
-        return not (self.duplicates or self.lost or self.diverged) and self.orders == self.in_erp + self.held
-
-    def line(self) -> str:
-        return (
-            f"orders {self.orders} in_erp {self.in_erp} duplicates {self.duplicates} held {self.held} lost {self.lost} "
-            f"diverged {self.diverged} propagation_ms p50 {self.p50} p99 {self.p99}"
-        )
+    db.write_now(keep)
 
 
-class Demo:
-    """A trading day in a minute: `orders` sales over two channels while replies are lost, calls refused and the ERP goes down."""
+async def subscribe(world: World, base_url: str) -> None:
+    """Each shop's webhooks go to the ingest route under this address."""
+    for name, given in world.settings().items():
+        if name in world.shops:
+            connector = registry.connector(name)
+            port = connector.connect(parse(connector.settings, given), ToolBox())
+            await port.subscribe(f"{base_url}/hooks/{name}")
+            await port.close()
 
-    def __init__(self, orders: int, seed: int, skus: int = 60) -> None:
-        self.orders, self.chance = orders, random.Random(seed)
-        self.erp, self.skus = WorldErp(), [f"ART-{i:03}" for i in range(skus)]
-        for sku in self.skus:
-            self.erp.stock(sku, 1000)
-        self.shops = {"shop": WorldShop(self.skus, compare_and_set=True), "market": WorldShop(self.skus)}
 
-    async def run(self, most_s: float) -> Result:
-        with tempfile.TemporaryDirectory() as folder:
-            url = f"sqlite:///{folder}/nervo.sqlite3"
-            db = await asyncio.to_thread(open_store, url, Path(folder), secret_key="demo")
-            running = Running(db, parse(CONFIG), {"erp": self.erp, **self.shops}, SystemClock(), "demo", poll_s=0.05)
-            await running.start()
-            async with asyncio.timeout(most_s):
-                await self._trade()
-                await self._rest(running)
-            result = self._result(db)
-            await running.stop()
-            await asyncio.to_thread(db.close)
-        return result
+async def check(
+    db: Database,
+    vault: Vault,
+    doorstep: Doorstep,
+    *,
+    orders: int = 300,
+    seed: int = 1,
+    most_s: float = MOST_S,
+    spoil: Callable[[World], None] = lambda world: None,
+) -> Result:
+    """Trades with trouble, waits until the books agree or the time is over, and counts. `spoil` falsifies the books before."""
+    until = time.monotonic() + most_s
+    async with trading_world(seed) as world:
+        world.sweep_s = 2
+        await asyncio.to_thread(install, world, db, vault)
+        async with _hub(world, db, vault) as (running, connections):
+            async with doorstep(db, connections.verifiers, running.hub.ring) as address:
+                async with Postman(address, Random(seed)).work() as postman:
+                    await subscribe(world, postman.url)
+                    people = People(world)
+                    await _trade(people, orders, until)
+                    spoil(world)
+                    return await _rest(people, db, until)
 
-    async def _trade(self) -> None:
-        for number in range(self.orders):
-            shop = self.shops[self.chance.choice(["shop", "market"])]
-            sku = self.chance.choice(self.skus)
-            unknown = self.chance.random() < 0.01
-            shop.sell({sku: self.chance.randint(1, 3), **({"GHOST": 1} if unknown else {})})
-            if self.chance.random() < 0.3:
-                self.erp.stock(self.chance.choice(self.skus), self.chance.randint(500, 2000))
-            self._fault(number)
-            await asyncio.sleep(0.03)
 
-    def _fault(self, number: int) -> None:
-        roll = self.chance.random()
-        if number == self.orders // 3:
-            for operation in ("create_order", "find_order", "stock_of", "changed_stock", "confirm_order"):
-                for _ in range(6):
-                    self.erp.faults.fail(operation, Unavailable(operation, "the ERP is down"))
-        elif roll < 0.05:
-            self.erp.faults.lose_reply("create_order")
-        elif roll < 0.10:
-            self.chance.choice(list(self.shops.values())).faults.lose_reply("put_stock")
-        elif roll < 0.15:
-            for shop in self.shops.values():
-                shop.faults.fail("put_stock", RateLimited("put_stock", "slow down", retry_after_s=0.2))
+@asynccontextmanager
+async def _hub(world: World, db: Database, vault: Vault) -> AsyncIterator[tuple[Running, Connections]]:
+    clock = SystemClock()
+    connections = await asyncio.to_thread(connect_all, db, vault, world.config, clock)
+    assert not connections.failed, connections.failed
+    for remote in connections.remotes.values():
+        remote.port.capabilities = replace(remote.port.capabilities, late_application_s=2 * LATE_S)
+    running = Running(db, world.config, connections.remotes, clock, "demo", readers=connections.readers, poll_s=0.2)
+    await running.start()
+    try:
+        yield running, connections
+    finally:
+        await running.stop()
+        await connections.close()
 
-    async def _rest(self, running: Running) -> None:
-        """Until every order is placed or held and every channel shows what it should."""
-        while self._unfinished(running.hub.db) or self._diverged(running.hub.db):  # noqa: ASYNC110 - the books ring no bell
-            await asyncio.sleep(0.2)
 
-    def _unfinished(self, db: Database) -> int:
-        sold = sum(len(s.sold) for s in self.shops.values())
-        kept = db.read_now(lambda tx: tx.one("SELECT count(*) FROM store_saleorder WHERE state <> 'received'"))
-        return sold - int(kept[0] if kept else 0)
+async def _trade(people: People, orders: int, until: float) -> None:
+    """So many orders, with what people do between them and what goes wrong; the last third of the time is for coming to rest."""
+    world, chance = people.world, people.world.chance
+    outage: asyncio.Task[None] | None = None
+    while len(world.placed) < orders and time.monotonic() < until - 10:
+        number = len(world.placed)
+        people.buy(doubtful=chance.random() < 0.02 or number == orders // 4)
+        _errands(people)
+        _trouble(world, number)
+        if outage is None and number >= orders // 2:
+            outage = asyncio.create_task(_outage(world))
+        await asyncio.sleep(ORDER_EVERY_S * chance.uniform(0.5, 1.5))
+    for simulator in (world.erp, *world.shops.values()):
+        simulator.faults.clear()
+    if outage:
+        await outage
 
-    def _diverged(self, db: Database) -> int:
-        """SKUs that a channel shows differently from the ERP's figure less what held orders keep."""
-        rows = db.read_now(lambda tx: tx.rows("SELECT sku, quantity FROM store_hold WHERE released_tick IS NULL"))
-        kept: dict[str, int] = {}
-        for sku, quantity in rows:
-            kept[sku] = kept.get(sku, 0) + int(quantity)
-        return sum(
-            1
-            for shop in self.shops.values()
-            for s in self.skus
-            if shop.shown[s] != int(self.erp.figure(s)) - kept.get(s, 0)
-        )
 
-    def _result(self, db: Database) -> Result:
-        sold = sum(len(s.sold) for s in self.shops.values())
-        held_row = db.read_now(lambda tx: tx.one("SELECT count(*) FROM store_saleorder WHERE state = 'held'"))
-        held = int(held_row[0]) if held_row else 0
-        times = sorted(
-            r[0]
-            for r in db.read_now(lambda tx: tx.rows("SELECT latency_ms FROM store_publication WHERE kind = 'stock'"))
-        )
-        writes, in_erp = len(self.erp.book), len(set(self.erp.book))
-        return Result(sold, in_erp, writes - in_erp, held, sold - in_erp - held, self._diverged(db),
-                      times[len(times) // 2], times[int(len(times) * 0.99)])  # fmt: skip
+def _errands(people: People) -> None:
+    chance, habits = people.world.chance, ((people.count, 0.5), (people.pack, 0.35), (people.pay_later, 0.15),
+                                           (people.think_better, 0.04), (people.reprice, 0.05), (people.restock, 0.5))  # fmt: skip
+    for habit, share in habits:
+        if chance.random() < share:
+            habit()
+
+
+def _trouble(world: World, number: int) -> None:
+    """Lost replies and late writes here and there; in between a storm of 429 at every shop."""
+    erp, shop = world.erp, world.chance.choice(list(world.shops.values()))
+    if number % 11 == 7:
+        erp.faults.append(Fault(FaultKind.LOST_REPLY, "POST /api/v1/orders"))
+    if number % 29 == 11:
+        erp.faults.append(Fault(FaultKind.LATE, "POST /api/v1/orders", seconds=LATE_S))
+    if number % 37 == 13:
+        erp.faults.append(Fault(FaultKind.GARBAGE, "GET /api/v1/orders"))
+    if number % 13 == 5:
+        shop.faults.append(Fault(FaultKind.LOST_REPLY, "POST"))
+    if number % 60 == 40:
+        for each in world.shops.values():
+            each.faults.append(Fault(FaultKind.RATE_LIMITED, times=20))
+
+
+async def _outage(world: World) -> None:
+    start = world.clock.monotonic()
+    world.erp.down = True
+    await asyncio.sleep(OUTAGE_S)
+    world.erp.down = False
+    world.outages.append((start, world.clock.monotonic()))
+
+
+async def _rest(people: People, db: Database, until: float) -> Result:
+    """The counts as soon as they are good, or at the end."""
+    while True:
+        result = reckon(people.world, await db.read(_held), people.changes)
+        if result.good or time.monotonic() > until:
+            return result
+        await asyncio.sleep(0.3)
+
+
+def _held(tx: Tx) -> set[tuple[str, str]]:
+    rows: list[Any] = tx.rows(HELD)
+    return {(connection, external_id) for connection, external_id in rows}

@@ -1,0 +1,113 @@
+"""`nervo demo`: the whole hub against simulated systems, or against real ones."""
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+
+from nervo.bootstrap.settings import Settings
+from nervo.staging.reckoning import Result
+from nervo.store.database import Database
+
+CHECK_ORDERS = 300
+
+
+def demo(
+    check: Annotated[
+        bool, typer.Option("--check", help="No panel: trade fast and with trouble, print one line, exit 0 if it holds.")
+    ] = False,
+    real: Annotated[bool, typer.Option("--real", help="Real Tryton and real Vendure instead of simulators.")] = False,
+    orders: Annotated[int, typer.Option(help="How many orders --check places.")] = CHECK_ORDERS,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same customers, orders and trouble.")] = 1,
+    port: Annotated[int, typer.Option(help="Where the panel listens.")] = 8400,
+) -> None:
+    """An ERP, a WooCommerce and a Shopify that trade on this machine, and the hub between them with its panel."""
+    if real:
+        from nervo.bootstrap.demo_real import run
+
+        raise typer.Exit(run())
+    if check:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(60))
+        raise typer.Exit(0 if asyncio.run(checked(orders, seed)) else 1)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(shown(seed, port))
+
+
+async def checked(orders: int, seed: int) -> bool:
+    """Prints the line; what else is wrong goes to stderr."""
+    from nervo.bootstrap.demo import check
+
+    with tempfile.TemporaryDirectory(prefix="nervo-demo-") as folder:
+        store = await asyncio.to_thread(_opened, Path(folder), 0)
+        result: Result = await check(store.db, store.vault, doorstep, orders=orders, seed=seed)
+        await asyncio.to_thread(store.db.close)
+    for complaint in result.complaints[:20]:
+        typer.echo(complaint, err=True)
+    typer.echo(result.line())
+    return result.good
+
+
+async def shown(seed: int, port: int) -> None:
+    """The world at a human pace and the panel, until Ctrl-C."""
+    from nervo.bootstrap.demo import install, subscribe
+    from nervo.cli.serve import serve
+    from nervo.staging.people import People
+    from nervo.staging.trading import trading_world
+
+    with tempfile.TemporaryDirectory(prefix="nervo-demo-") as folder:
+        async with trading_world(seed) as world:
+            store = await asyncio.to_thread(_opened, Path(folder), port)
+            await asyncio.to_thread(install, world, store.db, store.vault)
+            await asyncio.to_thread(store.db.close)
+            ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            serving = asyncio.create_task(
+                serve(store.settings, work=True, browser=_display(), ready=lambda address: ready.set_result(address))
+            )
+            await asyncio.wait((serving, ready), return_when=asyncio.FIRST_COMPLETED)
+            if not serving.done():
+                typer.echo(f"Panel: {await ready}\nAn order every few seconds. Ctrl-C ends it.")
+                await subscribe(world, store.settings.url)
+                living = asyncio.create_task(People(world).live())
+                await asyncio.wait((serving, living), return_when=asyncio.FIRST_COMPLETED)
+                living.cancel()
+                await asyncio.gather(living, return_exceptions=True)
+            await serving
+
+
+def _opened(folder: Path, port: int):  # type: ignore[no-untyped-def]
+    from nervo.cli.opened import opened
+
+    return opened(Settings(folder, f"sqlite:///{folder / 'nervo.sqlite3'}", port=port, environment="staging"))
+
+
+def _display() -> bool:
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+@asynccontextmanager
+async def doorstep(
+    db: Database, verifiers: Mapping[str, Callable[..., object]], ring: Callable[[str], None]
+) -> AsyncIterator[str]:
+    """The hub's ingest route on a free port of this machine."""
+    from nervo.api.ingest import Door, Ingest
+    from nervo.kit.clock import SystemClock
+
+    doors = {name: Door(name, verify) for name, verify in verifiers.items()}
+    app = Ingest(db, doors, SystemClock(), ring)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=2))
+    serving = asyncio.create_task(server.serve([listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await asyncio.gather(serving, return_exceptions=True)
