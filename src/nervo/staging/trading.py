@@ -1,5 +1,6 @@
 """The trading world: an ERP and shops as simulators over HTTP on this machine, seeded alike, with the configuration that joins them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ PUBLIC, TRADE = "PUBBLICO", "INGROSSO"
 GHOST = "CAL-PROMO"
 NEW_ARTICLES = 3
 QUIET_SKUS = 14
+DELIVER_S = 0.05
 # What each channel shows of the ERP's figures and prices, as the configuration says it.
 SHELVES: Mapping[str, dict[str, Any]] = {
     "woocommerce": {"price": {"price_list": PUBLIC}},
@@ -116,7 +118,20 @@ async def trading_world(seed: int = 1, clock: Clock | None = None) -> AsyncItera
     async with AsyncExitStack() as stack:
         for simulator in (erp, *shops.values()):
             await stack.enter_async_context(simulator.serve())
-        yield world
+        senders = [asyncio.create_task(_deliver(shop)) for shop in shops.values()]
+        try:
+            yield world
+        finally:
+            for sender in senders:
+                sender.cancel()
+            await asyncio.gather(*senders, return_exceptions=True)
+
+
+async def _deliver(shop: Any) -> None:
+    """Webhooks leave as soon as they are due."""
+    while True:
+        await shop.deliver()
+        await asyncio.sleep(DELIVER_S)
 
 
 def _simulator(name: str, clock: Clock) -> Any:

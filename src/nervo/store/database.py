@@ -113,7 +113,9 @@ class Database:
                         self._jobs.put(None)
                         break
                     group.append(following)
-            _commit(group)
+            # A caller that was cancelled while it waited wants no answer; from here on it cannot be cancelled any more.
+            if group := [job for job in group if job[1].set_running_or_notify_cancel()]:
+                _commit(group)
         connection.close()
 
 
