@@ -1,10 +1,10 @@
 """WooCommerce's REST API: one function per call, and its refusals as our errors. No retry, no sleep."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 
 from nervo.connectors.woocommerce import wire
@@ -54,7 +54,8 @@ class Client:
         self.settings = settings
         key, secret = settings.consumer_key.reveal(), settings.consumer_secret.reveal()
         known = (key, secret, settings.webhook_secret.reveal())
-        self.http = Http(settings.url, tools, auth=aiohttp.BasicAuth(key, secret), known_secrets=known)
+        basic = "Basic " + b64encode(f"{key}:{secret}".encode()).decode()
+        self.http = Http(settings.url, tools, headers={"Authorization": basic}, known_secrets=(*known, basic))
 
     async def close(self) -> None:
         await self.http.close()
