@@ -1,9 +1,9 @@
 """What became of a rehearsal, counted from the books of the simulators: the ERP's against the shops'."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Protocol
 
 from nervo.staging.trading import PUBLIC, World
@@ -89,7 +89,7 @@ def diverged(world: World) -> list[tuple[str, str, int | None, int]]:
         if placed.key not in in_erp and (placed.shop, placed.id) not in world.cancelled:
             kept.update(dict(placed.lines))
     rows = [
-        (name, sku, shop.quantity(sku), shown_at(world, name, sku, kept[sku]))
+        (name, sku, _asked(shop.quantity, sku), shown_at(world, name, sku, kept[sku]))
         for name, shop in world.shops.items()
         for sku in world.skus
     ]
@@ -162,8 +162,16 @@ def _prices(world: World) -> Iterable[str]:
         for sku in world.skus:
             kept = world.erp.books.prices[sku, PUBLIC][Decimal(1)].amount
             wanted = (kept * (1 + percent / 100)).quantize(CENT, ROUND_HALF_UP)
-            if shop.price(sku) != wanted:
-                yield f"{name} asks {shop.price(sku)} for {sku} instead of {wanted}"
+            if (asked := _asked(shop.price, sku)) != wanted:
+                yield f"{name} asks {asked} for {sku} instead of {wanted}"
+
+
+def _asked(verb: Callable[[str], Any], sku: str) -> Any:
+    """What a shop shows of a SKU; None where it does not list it, or not yet with a price."""
+    try:
+        return verb(sku)
+    except (KeyError, InvalidOperation):
+        return None
 
 
 def _percentile(times: list[float], percent: int) -> int:
