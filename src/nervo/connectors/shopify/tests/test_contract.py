@@ -86,6 +86,20 @@ async def test_every_request_and_every_answer_fits_the_schema(world: World) -> N
     assert called == {*DOCUMENTS, "PutPrices"}
 
 
+@pytest.mark.parametrize("name", ["order_gross", "order_net_cancelled"])
+def test_the_golden_orders_fit_the_schema(name: str) -> None:
+    operation = parse(queries.ORDER).definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    order = json.loads((Path(__file__).parent / "golden" / f"{name}.json").read_text(encoding="utf-8"))
+    assert wrong_with(schema(), operation, {"order": order}) == []
+    order["confirmed"] = None
+    del order["name"]
+    assert wrong_with(schema(), operation, {"order": order}) == [
+        "Order.order.name: missing",
+        "Order.order.confirmed: null",
+    ]
+
+
 async def deliveries(world: World) -> dict[str, Any]:
     """What each topic's webhook said, as a hub received it."""
     received: dict[str, Any] = {}
