@@ -89,8 +89,12 @@ class Orders:
     def add_note(self, id: int, note: str, to_customer: bool) -> Row:
         self.get(id)
         now = self.catalogue.now()
-        made = {"id": self.catalogue.next_id(), "author": "WooCommerce", "date_created": now, "date_created_gmt": now,
-                "note": note, "customer_note": to_customer}  # fmt: skip
+        orders, note_id = f"{self.catalogue.url}/wp-json/wc/v3/orders", self.catalogue.next_id()
+        up = {"up": [{"href": f"{orders}/{id}"}]}
+        made = {
+            "id": note_id, "author": "WooCommerce", "date_created": now, "date_created_gmt": now, "note": note,
+            "customer_note": to_customer, "_links": shapes.links(f"{orders}/{id}/notes", "", note_id) | up,
+        }  # fmt: skip
         self.notes.setdefault(id, []).append(made)
         return made
 
