@@ -30,6 +30,7 @@ Doorstep = Callable[[Database, Mapping[str, Verify], Callable[[str], None]], Abs
 MOST_S = 57.0
 ORDER_EVERY_S = 0.07
 OUTAGE_S = 4.0
+STORM_S = 2.0
 LATE_S = 0.5  # how late the plan's late writes take effect; the hub is told twice that
 HELD = """SELECT DISTINCT o.connection, o.external_id FROM store_saleorder o
           JOIN store_problem p ON p.order_id = o.id AND p.state = 'open' WHERE o.state = 'held'"""
@@ -100,19 +101,19 @@ async def _hub(world: World, db: Database, vault: Vault) -> AsyncIterator[tuple[
 async def _trade(people: People, orders: int, until: float) -> None:
     """So many orders, with what people do between them and what goes wrong; the last third of the time is for coming to rest."""
     world, chance = people.world, people.world.chance
-    outage: asyncio.Task[None] | None = None
+    plan = [(orders // 5, _storm), (orders // 2, _outage), (orders * 4 // 5, _storm)]
+    troubles = []
     while len(world.placed) < orders and time.monotonic() < until - 10:
         number = len(world.placed)
         people.buy(doubtful=chance.random() < 0.02 or number == orders // 4)
         _errands(people)
         _trouble(world, number)
-        if outage is None and number >= orders // 2:
-            outage = asyncio.create_task(_outage(world))
+        while plan and number >= plan[0][0]:
+            troubles.append(asyncio.create_task(plan.pop(0)[1](world)))
         await asyncio.sleep(ORDER_EVERY_S * chance.uniform(0.5, 1.5))
+    await asyncio.gather(*troubles)
     for simulator in (world.erp, *world.shops.values()):
         simulator.faults.clear()
-    if outage:
-        await outage
 
 
 def _errands(people: People) -> None:
@@ -124,19 +125,24 @@ def _errands(people: People) -> None:
 
 
 def _trouble(world: World, number: int) -> None:
-    """Lost replies and late writes here and there; in between a storm of 429 at every shop."""
+    """Lost replies and late writes here and there."""
     erp, shop = world.erp, world.chance.choice(list(world.shops.values()))
     if number % 11 == 7:
         erp.faults.append(Fault(FaultKind.LOST_REPLY, "POST /api/v1/orders"))
     if number % 29 == 11:
         erp.faults.append(Fault(FaultKind.LATE, "POST /api/v1/orders", seconds=LATE_S))
-    if number % 37 == 13:
-        erp.faults.append(Fault(FaultKind.GARBAGE, "GET /api/v1/orders"))
     if number % 13 == 5:
         shop.faults.append(Fault(FaultKind.LOST_REPLY, "POST"))
-    if number % 60 == 40:
-        for each in world.shops.values():
-            each.faults.append(Fault(FaultKind.RATE_LIMITED, times=20))
+
+
+async def _storm(world: World) -> None:
+    """Every shop answers 429 to everything for a while."""
+    storms = [(shop, Fault(FaultKind.RATE_LIMITED, times=100_000)) for shop in world.shops.values()]
+    for shop, storm in storms:
+        shop.faults.insert(0, storm)
+    await asyncio.sleep(STORM_S)
+    for shop, storm in storms:
+        shop.faults.remove(storm)
 
 
 async def _outage(world: World) -> None:
