@@ -36,7 +36,7 @@ def demo(
 
         raise typer.Exit(run())
     if check:
-        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(60))
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
         raise typer.Exit(0 if asyncio.run(checked(orders, seed)) else 1)
     with suppress(KeyboardInterrupt):
         asyncio.run(shown(seed, port))
