@@ -19,7 +19,7 @@ class WooCommerce(Shelves, Products, Sales):
     """One WooCommerce shop."""
 
     capabilities = ShopCapabilities(
-        compare_at=True, webhooks=True, stock_batch=BATCH, price_batch=BATCH, read_batch=BATCH, late_application_s=300.0
+        compare_at=True, webhooks=True, stock_batch=BATCH, price_batch=BATCH, read_batch=BATCH, late_application_s=60.0
     )
 
     def __init__(self, settings: Settings, tools: ToolBox) -> None:

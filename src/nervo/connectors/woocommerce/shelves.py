@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from nervo.connectors.woocommerce import mapping, wire
 from nervo.connectors.woocommerce.client import BATCH, CODES, Client
-from nervo.errors import BadInput, NervoError, NotFound, OutcomeUnknown
+from nervo.errors import BadInput, NervoError, NotFound, OutcomeUnknown, Unsupported
 from nervo.ports.common import ItemOutcome, Outcome
 from nervo.ports.shop import Listing, PriceWrite, StockWrite
 
@@ -25,6 +25,7 @@ class Shelves:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self._currency = ""
 
     async def listings(self, after: str | None) -> tuple[tuple[Listing, ...], str | None]:
         """Pages of 100 products in the order of ids, each variable product with all its variations."""
@@ -54,6 +55,8 @@ class Shelves:
     async def put_stock(self, items: Sequence[StockWrite]) -> tuple[ItemOutcome, ...]:
         """Turns stock keeping on with the figure, so that a quantity is never written to a product that does not count."""
         for item in items:
+            if item.location:
+                raise Unsupported("setting stock in WooCommerce", f"location {item.location}", sku=item.sku)
             if item.quantity < 0 or item.quantity != int(item.quantity):
                 raise BadInput("setting stock in WooCommerce", f"{item.quantity}", sku=item.sku)
         return await self._put(items, lambda i: {"manage_stock": True, "stock_quantity": int(i.quantity)}, _stock_shown)
@@ -64,7 +67,19 @@ class Shelves:
             fields = {item.sku: mapping.prices(item.price, item.compare_at) for item in items}
         except ValueError as error:
             raise BadInput("setting a price in WooCommerce", str(error)) from error
-        return await self._put(items, lambda i: fields[i.sku], lambda row: row.sale_price or row.regular_price)
+        currency = await self._shop_currency()
+        ours = [item for item in items if item.currency == currency]
+        foreign = [_wrong_currency(item, currency) for item in items if item.currency != currency]
+        return (
+            *foreign,
+            *await self._put(ours, lambda i: fields[i.sku], lambda row: row.sale_price or row.regular_price),
+        )
+
+    async def _shop_currency(self) -> str:
+        """The only currency the shop has; a price carries none. Read once."""
+        if not self._currency:
+            self._currency = str((await self.client.setting("general", "woocommerce_currency")).value)
+        return self._currency
 
     async def _put(
         self, items: Sequence[W], fields: Callable[[W], Mapping[str, Any]], shown: Callable[[wire.Written], str]
@@ -125,6 +140,10 @@ def _parent(remote: Remote) -> str:
 
 def _id(remote: Remote) -> str:
     return remote.get("variation") or remote["product"]
+
+
+def _wrong_currency(item: PriceWrite, currency: str) -> ItemOutcome:
+    return ItemOutcome(item.sku, Outcome.REJECTED, "wrong_currency", f"{item.currency}: the shop sells in {currency}")
 
 
 def _stock_shown(row: wire.Written) -> str:

@@ -1,6 +1,7 @@
 """WooCommerce 10.0.2 in memory, behind its real paths. It answers as `../shared/contracts/recordings` show; see quirks.md."""
 
 import base64
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from itertools import count
@@ -43,6 +44,7 @@ class Simulator(Base):
             "whsec_rehearsal",
         )
         self.read_only = False
+        self.seen = deque(maxlen=500)  # an answer to a batch of 100 is 200 kB
         self.history: list[tuple[float, str, int]] = []
         self._ids = count(16)
         self.catalogue = Catalogue(self._now, self._next_id)
@@ -205,7 +207,7 @@ class Simulator(Base):
 
     async def _setting(self, request: web.Request) -> Any:
         values = {"woocommerce_prices_include_tax": "yes" if self.prices_include_tax else "no",
-                  "woocommerce_weight_unit": "kg", "woocommerce_dimension_unit": "cm"}  # fmt: skip
+                  "woocommerce_currency": self.currency, "woocommerce_weight_unit": "kg", "woocommerce_dimension_unit": "cm"}  # fmt: skip
         name = request.match_info["name"]
         if name not in values:
             raise Refusal(404, "rest_setting_setting_invalid", "Invalid setting.")

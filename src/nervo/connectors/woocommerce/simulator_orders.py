@@ -132,11 +132,18 @@ class Orders:
             self._move_stock(row, 1)
 
     def _move_stock(self, row: Row, sign: int) -> None:
+        """Each line remembers what it took, and each product that moved is told as updated."""
         for line in row["line_items"]:
             of = self.catalogue.rows.get(line["variation_id"] or line["product_id"])
-            if of and of["manage_stock"]:
-                of["stock_quantity"] += sign * line["quantity"]
-                of["stock_status"] = "instock" if of["stock_quantity"] > 0 else "outofstock"
+            if of is None or not of["manage_stock"]:
+                continue
+            of["stock_quantity"] += sign * line["quantity"]
+            of["stock_status"] = "instock" if of["stock_quantity"] > 0 else "outofstock"
+            of["date_modified"] = of["date_modified_gmt"] = self.catalogue.now()
+            taken = {"id": self.catalogue.next_id(), "key": "_reduced_stock", "value": str(line["quantity"])}
+            shown = {"display_key": "_reduced_stock", "display_value": str(line["quantity"])}
+            line["meta_data"] = [taken | shown] if sign < 0 else []
+            self.changed("product", "updated", of["id"])
 
     def _line(self, item: Mapping[str, Any]) -> Row:
         rows = self.catalogue.rows

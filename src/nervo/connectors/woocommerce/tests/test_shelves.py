@@ -8,7 +8,7 @@ import pytest
 from nervo.connectors.woocommerce.connector import WooCommerce, connect
 from nervo.connectors.woocommerce.settings import Settings
 from nervo.connectors.woocommerce.simulator import Simulator
-from nervo.errors import AuthFailed, BadInput, Misunderstood, OutcomeUnknown, RateLimited, Unavailable
+from nervo.errors import AuthFailed, BadInput, Misunderstood, OutcomeUnknown, RateLimited, Unavailable, Unsupported
 from nervo.kit.http import Exchange, ToolBox
 from nervo.kit.settings import parse
 from nervo.kit.simulator import Fault, FaultKind
@@ -126,6 +126,23 @@ async def test_prices_are_texts_and_a_reduction_has_both(shop: Simulator, woo: W
     assert now == {"MUG-1": (Decimal("12.50"), None), "SHIRT-S": (Decimal("8.00"), Decimal("10.00"))}
     await woo.put_prices([PriceWrite("SHIRT-S", shirt.remote, Decimal("9"), "EUR")])
     assert (await woo.find_listings(["SHIRT-S"]))[0].compare_at is None
+
+
+async def test_a_price_in_another_currency_is_refused_and_the_others_pass(shop: Simulator, woo: WooCommerce) -> None:
+    mug, shirt = sorted(await woo.find_listings(["MUG-1", "SHIRT-S"]), key=lambda x: x.sku)
+    items = [
+        PriceWrite("MUG-1", mug.remote, Decimal("1"), "USD"),
+        PriceWrite("SHIRT-S", shirt.remote, Decimal("1"), "EUR"),
+    ]
+    outcomes = {o.sku: (o.outcome, o.code) for o in await woo.put_prices(items)}
+    assert outcomes == {"MUG-1": (Outcome.REJECTED, "wrong_currency"), "SHIRT-S": (Outcome.DONE, "")}
+    assert shop.price("MUG-1") == Decimal("19.90")
+
+
+async def test_a_location_cannot_be_expressed(shop: Simulator, woo: WooCommerce) -> None:
+    with pytest.raises(Unsupported):
+        await woo.put_stock([StockWrite("MUG-1", {"product": "16"}, 1, location="2")])
+    assert not shop.seen
 
 
 async def test_check_says_who_answers_and_what_the_key_may_do(shop: Simulator, woo: WooCommerce) -> None:
