@@ -1,13 +1,18 @@
 """`nervo …`: the commands."""
 
-import asyncio
 import sys
-from typing import Annotated
 
 import structlog
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="An integration hub between ERPs and e-commerce.")
+from nervo.errors import NervoError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="An integration hub between ERPs and e-commerce.",
+)
 
 
 @app.callback()
@@ -17,25 +22,22 @@ def everywhere() -> None:
     )
 
 
-@app.command()
-def demo(
-    check: Annotated[
-        bool, typer.Option("--check", help="Print one line of figures only; exit 0 only where they hold.")
-    ] = False,
-    orders: Annotated[int, typer.Option(help="How many orders are placed.")] = 300,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same orders and faults.")] = 1,
-) -> None:
-    """A hub between a rehearsal ERP and two rehearsal shops, with lost replies, refusals and an ERP outage."""
-    from nervo.bootstrap.demo import Demo
+def _register() -> None:
+    from nervo.cli import act, backup, configuration, connect, demo, look, serve
 
-    if not check:
-        typer.echo(
-            f"{orders} orders on two channels; replies get lost, calls are refused, the ERP goes down. A moment …"
-        )
-    result = asyncio.run(Demo(orders, seed).run(most_s=60))
-    typer.echo(result.line())
-    raise typer.Exit(0 if result.good else 1)
+    for command in (serve.up, serve.web, serve.worker, connect.connectors, connect.connect, connect.mode, connect.check,
+                    look.status, look.orders, act.sync, act.pause, act.resume, look.flows, look.drift,
+                    backup.backup, backup.restore, backup.rotate_key, demo.demo):  # fmt: skip
+        app.command(command.__name__.replace("_", "-"))(command)
+    app.add_typer(act.app, name="problems")
+    app.add_typer(configuration.app, name="config")
 
 
 def main() -> None:
-    app()
+    """Runs a command. What a person can mend is said in one line, without a traceback."""
+    _register()
+    try:
+        app()
+    except NervoError as error:
+        typer.echo(f"nervo: {error}", err=True)
+        sys.exit(1)
