@@ -1,8 +1,10 @@
 """WooCommerce 10.0.2 in memory, behind its real paths. It answers as `../shared/contracts/recordings` show; see quirks.md."""
 
+import asyncio
 import base64
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -33,7 +35,7 @@ class Simulator(Base):
     """A shop with its own books. It takes Basic auth over http, which a real one ignores unless its proxy says https."""
 
     def __init__(
-        self, clock: Clock | None = None, *, latency_s: float = 0.0, autodeliver_s: float | None = None,
+        self, clock: Clock | None = None, *, latency_s: float = 0.0,
         prices_include_tax: bool = True, tax_percent: Decimal = Decimal(22), currency: str = "EUR",
     ) -> None:  # fmt: skip
         super().__init__(clock, latency_s=latency_s)
@@ -43,14 +45,14 @@ class Simulator(Base):
             "cs_rehearsal_secret",
             "whsec_rehearsal",
         )
-        self.read_only = False
+        self.read_only, self.autodeliver_s = False, 0.0
         self.seen = deque(maxlen=500)  # an answer to a batch of 100 is 200 kB
         self.history: list[tuple[float, str, int]] = []
         self._ids = count(16)
         self.catalogue = Catalogue(self._now, self._next_id)
         self.orders = Orders(self.catalogue, tax_percent, prices_include_tax, currency)
-        self.webhooks = Webhooks(self._now, self._body_of, autodeliver_s)
-        self.catalogue.changed = self.orders.changed = self.webhooks.changed
+        self.webhook_sender = Webhooks(self._now, self._body_of)
+        self.catalogue.changed = self.orders.changed = self.webhook_sender.changed
         self.catalogue.stock_written = self._stock_written
 
     # What a person or a customer does at the shop
@@ -127,13 +129,32 @@ class Simulator(Base):
         """What the order's meta data says has left."""
         meta = {m["key"]: m["value"] for m in self.orders.get(int(order_id))["meta_data"]}
         found = meta.get("_nervo_fulfilments", [])
-        return [{k: f[k] for k in ("carrier", "tracking_number", "lines")} for f in found]
+        return [
+            {"carrier": f["carrier"], "tracking_number": f["tracking_number"], "lines": [(x["sku"], int(x["quantity"])) for x in f["lines"]]}
+            for f in found
+        ]  # fmt: skip
 
     async def deliver(self) -> int:
         """Sends the webhooks that wait; how many."""
-        return await self.webhooks.deliver()
+        return await self.webhook_sender.deliver()
 
     # HTTP
+
+    @asynccontextmanager
+    async def serve(self, port: int = 0) -> AsyncIterator[str]:
+        """Listens on loopback; with `autodeliver_s` webhooks leave by themselves."""
+        async with super().serve(port) as url:
+            sender = asyncio.ensure_future(self._deliver_always()) if self.autodeliver_s else None
+            try:
+                yield url
+            finally:
+                if sender:
+                    sender.cancel()
+
+    async def _deliver_always(self) -> None:
+        while True:
+            await self.deliver()
+            await asyncio.sleep(self.autodeliver_s)
 
     def routes(self) -> list[web.RouteDef]:
         base, products, variations, orders = "/wp-json/wc/v3", "/products", f"/products/{PARENT}/variations", "/orders"
@@ -166,7 +187,7 @@ class Simulator(Base):
 
     def _answering(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answer(request: web.Request) -> web.StreamResponse:
-            self.catalogue.url = self.webhooks.url = self.url
+            self.catalogue.url = self.webhook_sender.url = self.url
             try:
                 self._authorise(request)
                 found = await handler(request)
@@ -297,13 +318,13 @@ class Simulator(Base):
 
     async def _list_webhooks(self, request: web.Request) -> Any:
         status = request.query.get("status", "all")
-        return page_of(request, [r for r in self.webhooks.rows.values() if status in ("all", r["status"])])
+        return page_of(request, [r for r in self.webhook_sender.rows.values() if status in ("all", r["status"])])
 
     async def _create_webhook(self, request: web.Request) -> Any:
-        return await self.webhooks.create(await _read(request))
+        return await self.webhook_sender.create(await _read(request))
 
     async def _update_webhook(self, request: web.Request) -> Any:
-        return await self.webhooks.update(_id(request), await _read(request))
+        return await self.webhook_sender.update(_id(request), await _read(request))
 
     def _now(self) -> str:
         return f"{self.clock.now():%Y-%m-%dT%H:%M:%S}"

@@ -37,7 +37,6 @@ class Webhooks:
         self.unpinged: set[int] = set()
         self.waiting: dict[tuple[int, int], None] = {}
         self._next = 0
-        self._task: asyncio.Task[None] | None = None
 
     def get(self, id: int) -> Row:
         if id not in self.rows:
@@ -82,24 +81,18 @@ class Webhooks:
         for hook, row in self.rows.items():
             if row["status"] == "active" and row["topic"] == f"{resource}.{event}":
                 self.waiting.setdefault((hook, id))
-        if self.waiting and self.autodeliver_s is not None and self._task is None:
-            self._task = asyncio.ensure_future(self._soon(self.autodeliver_s))
 
     async def deliver(self) -> int:
         """Sends what waits now, each once; how many were sent. The queues of different webhooks do not wait for each other."""
         due, self.waiting = self.waiting, {}
+        if not due:
+            return 0
         by_hook: dict[int, list[int]] = {}
         for hook, id in due:
             by_hook.setdefault(hook, []).append(id)
         async with aiohttp.ClientSession() as session:
             sent = await asyncio.gather(*(self._drain(session, hook, ids) for hook, ids in by_hook.items()))
         return sum(sent)
-
-    async def _soon(self, seconds: float) -> None:
-        while self.waiting:
-            await asyncio.sleep(seconds)
-            await self.deliver()
-        self._task = None
 
     async def _drain(self, session: aiohttp.ClientSession, hook: int, ids: list[int]) -> int:
         sent = 0

@@ -152,7 +152,10 @@ async def test_two_shipments_complete_the_order(shop: Simulator, woo: WooCommerc
     assert await woo.fulfil(id, sent("GLS", "T2", ("SHIRT-S", 1)), "key-2") == "key-2"
     whole = await woo.order(id)
     assert (whole.status, whole.fulfilment_status) == (OrderStatus.COMPLETED, FulfilmentStatus.FULFILLED)
-    assert [(f["carrier"], f["tracking_number"]) for f in shop.fulfilments(id)] == [("BRT", "T1"), ("GLS", "T2")]
+    assert shop.fulfilments(id) == [
+        {"carrier": "BRT", "tracking_number": "T1", "lines": [("MUG-1", 2)]},
+        {"carrier": "GLS", "tracking_number": "T2", "lines": [("SHIRT-S", 1)]},
+    ]
     assert [n["note"] for n in shop.orders.notes[int(id)]] == [
         "BRT T1 https://t.example/T1",
         "GLS T2 https://t.example/T2",
