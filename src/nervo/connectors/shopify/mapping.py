@@ -53,7 +53,7 @@ def order(row: wire.Order) -> Order:
     billing, shipping = _address(row.billingAddress, row), _address(row.shippingAddress, row)
     financial = row.displayFinancialStatus or "PENDING"
     return Order(
-        external_id=row.id, number=row.name, version=version(row), status=_status(row),
+        external_id=tail(row.id), number=row.name, version=version(row), status=_status(row),
         raw_status=f"{financial}/{row.displayFulfillmentStatus}{'/CANCELLED' if row.cancelledAt else ''}",
         payment_status=PAYMENT.get(financial, PaymentStatus.UNKNOWN),
         fulfilment_status=FULFILMENT.get(row.displayFulfillmentStatus, FulfilmentStatus.UNKNOWN),
@@ -79,9 +79,14 @@ def iso(moment: datetime) -> str:
     return f"{aware(moment):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def tail(gid: str) -> str:
+    """The end of a global id, by which orders are known outside: "gid://shopify/Order/5001" is "5001"."""
+    return gid.rsplit("/", 1)[-1]
+
+
 def number(gid: str) -> int:
-    """The number at the end of a global id: Shopify sorts by it."""
-    return int(gid.rsplit("/", 1)[-1])
+    """The same as a number: Shopify sorts by it."""
+    return int(tail(gid))
 
 
 def gid(kind: str, text: str) -> str:
@@ -118,7 +123,7 @@ def _line(line: wire.Line, row: wire.Order) -> OrderLine:
     of_discount = ZERO if row.taxesIncluded else rounded(discount * (rate or ZERO), row.currencyCode)
     title = f"{line.title} - {line.variantTitle}" if line.variantTitle else line.title
     return OrderLine(
-        line.id, line.sku or None, title, Decimal(line.quantity), net, tax, gross,
+        tail(line.id), line.sku or None, title, Decimal(line.quantity), net, tax, gross,
         tax_rate=rate, discount_gross=discount + of_discount, gift_card=line.isGiftCard,
     )  # fmt: skip
 
@@ -162,7 +167,15 @@ def _payments(row: wire.Order) -> tuple[Payment, ...]:
         if status and not (status is PaymentStatus.AUTHORISED and t.id in settled):
             paid_at = aware(t.processedAt or t.createdAt) if status is PaymentStatus.PAID else None
             found.append(
-                Payment(t.id, t.gateway or "", status, t.amountSet.amount, row.currencyCode, t.paymentId or "", paid_at)
+                Payment(
+                    tail(t.id),
+                    t.gateway or "",
+                    status,
+                    t.amountSet.amount,
+                    row.currencyCode,
+                    t.paymentId or "",
+                    paid_at,
+                )
             )
     return tuple(found)
 
@@ -170,7 +183,7 @@ def _payments(row: wire.Order) -> tuple[Payment, ...]:
 def _fulfilment(row: wire.Fulfillment) -> Fulfilment:
     lines = tuple(ShippedLine(x.lineItem.sku or "", Decimal(x.quantity or 0)) for x in row.fulfillmentLineItems.nodes)
     t = row.trackingInfo[0] if row.trackingInfo else wire.Tracking()
-    return Fulfilment(row.id, lines, t.company or "", t.number or "", t.url or "", aware(row.createdAt))
+    return Fulfilment(tail(row.id), lines, t.company or "", t.number or "", t.url or "", aware(row.createdAt))
 
 
 def _refund(row: wire.Refund, currency: str) -> Refund:
@@ -179,7 +192,7 @@ def _refund(row: wire.Refund, currency: str) -> Refund:
         for x in row.refundLineItems.nodes
     )
     refunded_at = aware(row.createdAt) if row.createdAt else None
-    return Refund(row.id, row.totalRefundedSet.amount, currency, lines, refunded_at, row.note or "")
+    return Refund(tail(row.id), row.totalRefundedSet.amount, currency, lines, refunded_at, row.note or "")
 
 
 def _party(row: wire.Order) -> Party:
@@ -189,7 +202,7 @@ def _party(row: wire.Order) -> Party:
     fiscal = fiscal_data(row)
     name = (customer.displayName if customer else "") or address.name or row.email or ""
     return Party(
-        name=name, email=_email(row), phone=row.phone or address.phone or "", external_id=customer.id if customer else "",
+        name=name, email=_email(row), phone=row.phone or address.phone or "", external_id=tail(customer.id) if customer else "",
         company=company, is_company=bool(company or fiscal.vat_number), fiscal=fiscal, language=row.customerLocale or "",
     )  # fmt: skip
 

@@ -55,6 +55,8 @@ class Sales:
             fresh = sorted((r for r in whole if _key(r) > (after.at, int(after.id or -1))), key=_key)
             if fresh or not more:
                 break
+        else:
+            raise Misunderstood("reading orders from Shopify", f"more than {len(rows)} changed in one second")
         for row in fresh:
             await self._complete(row)
         return Page(tuple(mapping.order(r) for r in fresh), _cursor(fresh[-1]) if fresh else after, more)
@@ -78,7 +80,7 @@ class Sales:
                 raise Misunderstood(doing, "no fulfilment in the answer")
             made = made or payload.fulfillment.id
         if made or before:
-            return before[0].id if before else made
+            return mapping.tail(before[0].id if before else made)
         states = {f.status for f in row.fulfillmentOrders.nodes}
         fix = "Release the hold in Shopify, then press Retry." if "ON_HOLD" in states else ""
         raise Rejected(doing, ", ".join(sorted(states)), code="nothing_to_fulfil", fix=fix, order=row.name)

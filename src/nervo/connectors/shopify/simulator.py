@@ -255,18 +255,18 @@ class Simulator(simulator.Simulator):
         if paid:
             self.books.take_money(order, "SALE", order.total())
         self.books.touch(order, "orders/create", *(["orders/paid"] if paid else []))
-        return order.gid
+        return str(order.id)
 
     def pay(self, order_id: str) -> None:
-        order = self.books.orders[order_id]
+        order = self.order(order_id)
         self.books.take_money(order, "SALE", order.total() - order.sum_of("SALE", "CAPTURE"))
         self.books.touch(order, "orders/paid", "orders/updated")
 
     def cancel(self, order_id: str) -> None:
-        self.books.cancel(self.books.orders[order_id], "CUSTOMER")
+        self.books.cancel(self.order(order_id), "CUSTOMER")
 
     def refund(self, order_id: str, amount: Decimal) -> None:
-        order = self.books.orders[order_id]
+        order = self.order(order_id)
         self.books.take_money(order, "REFUND", rounded(Decimal(amount), CURRENCY))
         self.books.touch(order, "orders/updated")
 
@@ -285,11 +285,15 @@ class Simulator(simulator.Simulator):
     def history(self) -> list[tuple[float, str, int]]:
         return self.books.history
 
+    def order(self, order_id: str) -> Order:
+        """An order in the shop's own books."""
+        return self.books.orders[f"gid://shopify/Order/{order_id}"]
+
     def order_ids(self) -> list[str]:
-        return list(self.books.orders)
+        return [str(order.id) for order in self.books.orders.values()]
 
     def fulfilments(self, order_id: str) -> list[dict[str, Any]]:
-        order: Order = self.books.orders[order_id]
+        order = self.order(order_id)
         return [
             {"carrier": s.company, "tracking_number": s.number, "lines": [(x.sku, n) for x, n in s.lines]}
             for s in order.shipments

@@ -42,5 +42,10 @@ def hints(topic: str, headers: Mapping[str, str], body: bytes) -> tuple[Hint, ..
     if topic == STOCK and read.inventory_item_id:
         return (Hint("stock", f"gid://shopify/InventoryItem/{read.inventory_item_id}"),)
     if topic != STOCK and read.admin_graphql_api_id:
-        return (Hint("order" if topic in ORDERS else "product", read.admin_graphql_api_id),)
+        return (Hint(*_subject(topic, read.admin_graphql_api_id)),)
     raise BadInput(f"reading Shopify's {topic} webhook", "no id in it")
+
+
+def _subject(topic: str, gid: str) -> tuple[str, str]:
+    """Orders are known by the number at the end of their global id."""
+    return ("order", gid.rsplit("/", 1)[-1]) if topic in ORDERS else ("product", gid)

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from nervo.connectors.shopify import sales
 from nervo.connectors.shopify.tests.conftest import World
-from nervo.errors import NotFound, OutcomeUnknown, Rejected
+from nervo.errors import Misunderstood, NotFound, OutcomeUnknown, Rejected
 from nervo.kit.simulator import Fault, FaultKind
 from nervo.model.fulfilment import Fulfilment, FulfilmentStatus, ShippedLine
 from nervo.model.orders import OrderStatus, sum_of_parts
@@ -72,6 +73,17 @@ async def test_pages_end_between_seconds_so_that_none_is_missed_or_told_twice(wo
         cursor, more, pages = page.next, page.more, pages + 1
     assert read == placed
     assert pages > 3
+
+
+async def test_a_second_with_more_orders_than_can_be_read_is_an_error_and_no_endless_loop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sales, "MOST_PAGES", 3)
+    for _ in range(30):
+        world.simulator.place_order([("SKU-1", 1)])
+    world.shop.client.page["Orders"] = 5
+    with pytest.raises(Misunderstood, match="in one second"):
+        await world.shop.orders(Cursor(world.clock.now()).rewound(1))
 
 
 async def test_a_changed_order_comes_again(world: World) -> None:

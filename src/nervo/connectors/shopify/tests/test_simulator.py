@@ -123,22 +123,22 @@ async def test_a_document_that_is_not_the_connectors_is_refused_and_rubbish_is_4
 
 
 async def test_fulfilling_what_is_not_left_is_refused(world: World) -> None:
-    order = world.simulator.books.orders[world.simulator.place_order([("SKU-1", 1)])]
+    order = world.simulator.order(world.simulator.place_order([("SKU-1", 1)]))
     line = {"id": f"gid://shopify/FulfillmentOrderLineItem/{order.lines[0].id}", "quantity": 2}
     part = {"fulfillmentOrderId": f"gid://shopify/FulfillmentOrder/{order.id}", "fulfillmentOrderLineItems": [line]}
     for quantity, refused in ((2, True), (1, False), (1, True)):
         line["quantity"] = quantity
         answer = await ask(world, queries.FULFIL, fulfillment={"lineItemsByFulfillmentOrder": [part]})
         assert bool(answer["data"]["fulfillmentCreate"]["userErrors"]) is refused
-    assert [len(f["lines"]) for f in world.simulator.fulfilments(order.gid)] == [1]
+    assert [len(f["lines"]) for f in world.simulator.fulfilments(str(order.id))] == [1]
 
 
 async def test_a_cancelled_order_is_neither_cancelled_nor_fulfilled_again(world: World) -> None:
     id = world.simulator.place_order([("SKU-1", 1)])
     world.simulator.cancel(id)
-    again = await ask(world, queries.CANCEL, id=id, reason="OTHER", note=None)
+    again = await ask(world, queries.CANCEL, id=f"gid://shopify/Order/{id}", reason="OTHER", note=None)
     assert again["data"]["orderCancel"]["orderCancelUserErrors"][0]["code"] == "INVALID"
-    part = {"fulfillmentOrderId": id.replace("Order", "FulfillmentOrder")}
+    part = {"fulfillmentOrderId": f"gid://shopify/FulfillmentOrder/{id}"}
     late = await ask(world, queries.FULFIL, fulfillment={"lineItemsByFulfillmentOrder": [part]})
     assert late["data"]["fulfillmentCreate"]["userErrors"]
 
@@ -146,12 +146,12 @@ async def test_a_cancelled_order_is_neither_cancelled_nor_fulfilled_again(world:
 def test_orders_move_available_to_committed_and_shipping_takes_them_off() -> None:
     simulator = Simulator()
     simulator.add_product("P", "P", [("A", None, Decimal(1), 5)])
-    order = simulator.books.orders[simulator.place_order([("A", 2)])]
+    order = simulator.order(simulator.place_order([("A", 2)]))
     variant = simulator.books.by_sku("A")
     assert variant
     assert (variant.available[LOCATION], variant.committed[LOCATION]) == (3, 2)
     simulator.books.ship(order, [(order.lines[0], 1)], "", "", "")
-    simulator.cancel(order.gid)
+    simulator.cancel(str(order.id))
     assert (variant.available[LOCATION], variant.committed[LOCATION]) == (4, 0)
 
 
