@@ -129,10 +129,10 @@ class Simulator(Base):
         """What the order's meta data says has left."""
         meta = {m["key"]: m["value"] for m in self.orders.get(int(order_id))["meta_data"]}
         found = meta.get("_nervo_fulfilments", [])
-        return [
-            {"carrier": f["carrier"], "tracking_number": f["tracking_number"], "lines": [(x["sku"], int(x["quantity"])) for x in f["lines"]]}
-            for f in found
-        ]  # fmt: skip
+        named = [
+            (f["carrier"], f["tracking_number"], [(x["sku"], int(x["quantity"])) for x in f["lines"]]) for f in found
+        ]
+        return [{"carrier": carrier, "tracking_number": number, "lines": lines} for carrier, number, lines in named]
 
     async def deliver(self) -> int:
         """Sends the webhooks that wait; how many."""

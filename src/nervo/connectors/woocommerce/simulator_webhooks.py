@@ -27,10 +27,8 @@ AGENT = "WooCommerce/10.0.2 Hookshot (WordPress/6.8.3)"
 class Webhooks:
     """Registered webhooks and what waits for delivery. `body_of` builds an object's body at the time it is sent."""
 
-    def __init__(
-        self, now: Callable[[], str], body_of: Callable[[str, int], Row | None], autodeliver_s: float | None
-    ) -> None:
-        self.now, self.body_of, self.autodeliver_s, self.url = now, body_of, autodeliver_s, ""
+    def __init__(self, now: Callable[[], str], body_of: Callable[[str, int], Row | None]) -> None:
+        self.now, self.body_of, self.url = now, body_of, ""
         self.rows: dict[int, Row] = {}
         self.secrets: dict[int, str] = {}
         self.failures: dict[int, int] = {}
