@@ -3,10 +3,13 @@
 import asyncio
 import heapq
 import itertools
+from contextvars import ContextVar
 
 from nervo.kit.clock import Clock
 
 URGENT, NORMAL, BULK = 0, 1, 2
+# How urgent the calls of this task are, where a connector does not say it itself.
+urgency: ContextVar[int] = ContextVar("urgency", default=NORMAL)
 
 
 class Bucket:

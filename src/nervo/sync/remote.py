@@ -18,6 +18,7 @@ from nervo.errors import (
 )
 from nervo.kit.clock import Clock
 from nervo.kit.http import Exchange
+from nervo.kit.pacing import BULK, NORMAL, URGENT, urgency
 
 T = TypeVar("T")
 order_in_hand: ContextVar[int] = ContextVar("order_in_hand", default=0)
@@ -25,6 +26,10 @@ WRITES = frozenset(
     "put_stock put_prices put_product fulfil cancel_order subscribe create_customer create_order confirm_order record_payment".split()
 )
 ATTEMPTS = 3
+# Where a connection's pace makes calls wait, stock and new orders go before the rest, catalogues after it.
+URGENCY = dict.fromkeys(("put_stock", "read_listings", "order", "stock_of", "changed_stock"), URGENT) | dict.fromkeys(
+    ("put_product", "find_listings", "listings", "products", "stock_snapshot"), BULK
+)
 
 
 class Remote:
@@ -49,6 +54,7 @@ class Remote:
                 fix="Switch the connection to write when you are ready.",
             )
         self.operation.set(operation)
+        urgency.set(URGENCY.get(operation, NORMAL))
         method: Callable[..., Awaitable[Any]] = getattr(self.port, operation)
         for attempt in range(1, attempts + 1):
             try:
