@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -58,16 +58,40 @@ async def subscribe(world: World, base_url: str) -> None:
 
 
 async def check(
-    db: Database,
-    vault: Vault,
-    doorstep: Doorstep,
-    *,
-    orders: int = 300,
-    seed: int = 1,
-    most_s: float = MOST_S,
-    spoil: Callable[[World], None] = lambda world: None,
+    db: Database, vault: Vault, doorstep: Doorstep, *, orders: int = 300, seed: int = 1, most_s: float = MOST_S
 ) -> Result:
-    """Trades with trouble, waits until the books agree or the time is over, and counts. `spoil` falsifies the books before."""
+    """Trades with trouble, waits until the books agree or the time is over, and counts."""
+    async with rehearsal(db, vault, doorstep, orders=orders, seed=seed, most_s=most_s) as done:
+        return await done.rest()
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Trading is over; the hub still runs."""
+
+    world: World
+    people: People
+    db: Database
+    until: float
+
+    async def reckon(self) -> Result:
+        """The counts now."""
+        return reckon(self.world, await self.db.read(_held), self.people.changes)
+
+    async def rest(self) -> Result:
+        """The counts as soon as they are good, or at the end of the time."""
+        while True:
+            result = await self.reckon()
+            if result.good or time.monotonic() > self.until:
+                return result
+            await asyncio.sleep(0.3)
+
+
+@asynccontextmanager
+async def rehearsal(
+    db: Database, vault: Vault, doorstep: Doorstep, *, orders: int, seed: int, most_s: float
+) -> AsyncIterator[Rehearsal]:
+    """A world, a hub and a postman; so many orders later it is handed over."""
     until = time.monotonic() + most_s
     async with trading_world(seed) as world:
         world.sweep_s = 2
@@ -78,8 +102,7 @@ async def check(
                     await subscribe(world, postman.url)
                     people = People(world)
                     await _trade(people, orders, until)
-                    spoil(world)
-                    return await _rest(people, db, until)
+                    yield Rehearsal(world, people, db, until)
 
 
 @asynccontextmanager
@@ -151,15 +174,6 @@ async def _outage(world: World) -> None:
     await asyncio.sleep(OUTAGE_S)
     world.erp.down = False
     world.outages.append((start, world.clock.monotonic()))
-
-
-async def _rest(people: People, db: Database, until: float) -> Result:
-    """The counts as soon as they are good, or at the end."""
-    while True:
-        result = reckon(people.world, await db.read(_held), people.changes)
-        if result.good or time.monotonic() > until:
-            return result
-        await asyncio.sleep(0.3)
 
 
 def _held(tx: Tx) -> set[tuple[str, str]]:

@@ -14,6 +14,7 @@ import structlog
 import typer
 import uvicorn
 
+from nervo.bootstrap.connections import Verify
 from nervo.bootstrap.settings import Settings
 from nervo.staging.reckoning import Result
 from nervo.store.database import Database
@@ -94,9 +95,7 @@ def _display() -> bool:
 
 
 @asynccontextmanager
-async def doorstep(
-    db: Database, verifiers: Mapping[str, Callable[..., object]], ring: Callable[[str], None]
-) -> AsyncIterator[str]:
+async def doorstep(db: Database, verifiers: Mapping[str, Verify], ring: Callable[[str], None]) -> AsyncIterator[str]:
     """The hub's ingest route on a free port of this machine."""
     from nervo.api.ingest import Door, Ingest
     from nervo.kit.clock import SystemClock
