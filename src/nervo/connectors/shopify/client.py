@@ -93,7 +93,6 @@ class Client:
         self._token, self._token_until = settings.token.reveal(), float("inf")
         self._granting = asyncio.Lock()
         self._costs: dict[str, float] = {}
-        self._in_flight = 0.0
         self.page = {"Listings": 250, "ListingsById": 250, "Orders": 25}
         self.served_version = ""
 
@@ -136,13 +135,9 @@ class Client:
         body = {"query": document, "operationName": name, "variables": dict(variables)}
         cost = self._costs.get(name, FIRST_GUESS[kind])
         headers = {"X-Shopify-Access-Token": token}
-        self._in_flight += cost
-        try:
-            answer = await self.http.call(
-                "POST", PATH, json=body, headers=headers, cost=cost, priority=priority, safe=kind == "query"
-            )
-        finally:
-            self._in_flight -= cost
+        answer = await self.http.call(
+            "POST", PATH, json=body, headers=headers, cost=cost, priority=priority, safe=kind == "query"
+        )
         return self._judged(answer, kind, name)
 
     def _judged(self, answer: Answer, kind: str, name: str) -> dict[str, bytes]:
@@ -161,10 +156,11 @@ class Client:
         return {field: bytes(raw) for field, raw in reply.data.items()}
 
     def _learn(self, name: str, cost: _Cost) -> None:
-        """The shop's own limit, less what is still under way; the next call of this kind is expected to cost the same."""
+        """The shop's own limit now; the next call of this kind is expected to cost the same."""
         status = cost.throttleStatus
-        left = status.currentlyAvailable - self._in_flight
-        self.http.pace.of().learn(available=left, rate=status.restoreRate, burst=status.maximumAvailable)
+        self.http.pace.of().learn(
+            available=status.currentlyAvailable, rate=status.restoreRate, burst=status.maximumAvailable
+        )
         if cost.requestedQueryCost:
             self._costs[name] = cost.requestedQueryCost
 

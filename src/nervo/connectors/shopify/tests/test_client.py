@@ -126,6 +126,24 @@ def answers(status: int, body: object) -> Callable[[], web.Response]:
     return lambda: web.json_response(body, status=status)
 
 
+async def test_an_answer_that_nobody_can_read_is_misunderstood(world: World) -> None:
+    world.simulator.faults.append(Fault(FaultKind.GARBAGE, PATH))
+    with pytest.raises(Misunderstood):
+        await world.shop.listings(None)
+
+
+async def test_a_shop_that_is_down_is_unavailable_and_a_dropped_write_is_of_unknown_outcome(world: World) -> None:
+    listing = await world.listing("SKU-1")
+    world.simulator.faults.append(Fault(FaultKind.DROP, PATH, times=2))
+    with pytest.raises(Unavailable):
+        await world.shop.listings(None)
+    with pytest.raises(OutcomeUnknown):
+        await world.shop.put_prices([world.price(listing, "9")])
+    world.simulator.down = True
+    with pytest.raises(Unavailable):
+        await world.shop.put_prices([world.price(listing, "9")])
+
+
 async def test_an_access_scope_that_is_missing_is_named(world: World) -> None:
     world.simulator.scopes.remove("write_inventory")
     failing = [c for c in (await world.shop.check()).checks if not c.ok]

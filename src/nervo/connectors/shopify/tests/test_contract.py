@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
+from graphql import GraphQLEnumType, GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
 from graphql.execution.values import get_variable_values
 from graphql.validation import NoDeprecatedCustomRule, specified_rules
 
-from nervo.connectors.shopify import queries
+from nervo.connectors.shopify import connector, fiscal, mapping, queries, sales, shelves
 from nervo.connectors.shopify.simulator import DOCUMENTS
 from nervo.connectors.shopify.tests.answers import wrong_with
 from nervo.connectors.shopify.tests.conftest import SHIRT, World
@@ -41,6 +41,37 @@ def schema() -> GraphQLSchema:
 )
 def test_every_document_is_valid_and_uses_nothing_deprecated(document: str) -> None:
     assert validate(schema(), parse(document), [*specified_rules, NoDeprecatedCustomRule]) == []
+
+
+def enum(name: str) -> set[str]:
+    found = schema().type_map[name]
+    assert isinstance(found, GraphQLEnumType)
+    return set(found.values)
+
+
+def test_the_tables_know_every_status_and_nothing_that_shopify_does_not() -> None:
+    assert set(mapping.PAYMENT) == enum("OrderDisplayFinancialStatus")
+    assert set(mapping.FULFILMENT) == enum("OrderDisplayFulfillmentStatus")
+    assert {kind for kind, _ in mapping.TRANSACTION} <= enum("OrderTransactionKind")
+    assert {status for _, status in mapping.TRANSACTION} <= enum("OrderTransactionStatus")
+    assert set(mapping.RESTOCKED) <= enum("RefundLineItemRestockType")
+    assert set(fiscal.LOCALIZED) <= enum("LocalizedFieldKey")
+
+
+def test_the_codes_and_names_that_are_sent_or_judged_exist() -> None:
+    assert set(shelves.STOCK_CODES) <= enum("InventorySetQuantitiesUserErrorCode")
+    assert set(shelves.PRICE_CODES) <= enum("ProductVariantsBulkUpdateUserErrorCode")
+    assert set(sales.CANCEL_REASONS.values()) | {"OTHER"} <= enum("OrderCancelReason")
+    assert set(sales.ALIVE) <= enum("FulfillmentStatus")
+    assert set(sales.SHIPPABLE) <= enum("FulfillmentOrderStatus")
+    assert set(connector.TOPICS) <= enum("WebhookSubscriptionTopic")
+
+
+def test_the_access_scopes_that_are_asked_for_exist() -> None:
+    found = json.loads(gzip.decompress((FOLDER / "admin/admin_2026-07.json.gz").read_bytes()))["offline_scopes"][
+        "items"
+    ]
+    assert set(connector.SCOPES) <= {scope for item in found for scope in item["offlineScopes"]}
 
 
 async def everything(world: World) -> None:

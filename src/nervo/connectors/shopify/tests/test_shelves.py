@@ -120,6 +120,24 @@ async def test_prices_of_many_products_go_in_few_requests(world: World) -> None:
     )
 
 
+async def test_half_a_cent_is_rounded_away_from_zero(world: World) -> None:
+    await world.shop.put_prices([world.price(await world.listing("SKU-1"), "10.005", "12.344")])
+    listing = await world.listing("SKU-1")
+    assert (listing.price, listing.compare_at) == (Decimal("10.01"), Decimal("12.34"))
+
+
+async def test_accents_emoji_and_long_names_come_back_as_they_went(world: World) -> None:
+    name = ("Caffè “Già pronto” 🔔 " * 20)[:255]
+    odd = Product(
+        "CAFFÈ & TÈ",
+        name,
+        (Variant("È-1/à 🔔", options={"misura": "½ kg"}), Variant("È-2", options={"misura": "1 kg"})),
+    )
+    listings = await world.shop.put_product(odd, {}, "k")
+    assert [x.title for x in listings] == [f"{name} - ½ kg", f"{name} - 1 kg"]
+    assert (await world.listing("È-1/à 🔔")).remote == listings[0].remote
+
+
 async def test_no_compare_at_price_clears_the_old_one(world: World) -> None:
     listing = await world.listing("SKU-1")
     await world.shop.put_prices([world.price(listing, "8.00", "10.00")])
