@@ -74,19 +74,15 @@ class Shopify(Products, Sales):
         here = {s.topic for s in there if s.url == url}
         for enum, topic in self._topics().items():
             if topic not in here:
-                elsewhere = next((s for s in there if s.topic == topic), None)
-                values = {"uri": url, "format": "JSON"}
-                if elsewhere:
-                    _accepted(
-                        await self.client.mutate(queries.RESUBSCRIBE, id=elsewhere.external_id, subscription=values),
-                        topic,
-                    )
-                else:
-                    _accepted(
-                        await self.client.mutate(queries.SUBSCRIBE, topic=enum, subscription=values),
-                        topic,
-                    )
+                elsewhere = next((s.external_id for s in there if s.topic == topic), None)
+                _accepted(await self._point(enum, elsewhere, url), topic)
         return await self.subscriptions()
+
+    async def _point(self, topic: str, existing: str | None, url: str) -> wire.Payload:
+        values = {"uri": url, "format": "JSON"}
+        if existing:
+            return await self.client.mutate(queries.RESUBSCRIBE, id=existing, subscription=values)
+        return await self.client.mutate(queries.SUBSCRIBE, topic=topic, subscription=values)
 
     def _topics(self) -> dict[str, str]:
         return {e: t for e, t in TOPICS.items() if t != STOCK or self.client.settings.watch_stock}

@@ -47,9 +47,8 @@ class Shelves:
     async def listings(self, after: str | None) -> tuple[tuple[Listing, ...], str | None]:
         """All variants in the order of their ids; the mark is Shopify's own cursor."""
         page = await self._page(None, after)
-        return tuple(mapping.listing(row) for row in page.nodes), page.pageInfo.endCursor if (
-            page.pageInfo.hasNextPage
-        ) else None
+        mark = page.pageInfo.endCursor if page.pageInfo.hasNextPage else None
+        return tuple(mapping.listing(row) for row in page.nodes), mark
 
     async def read_listings(self, items: Sequence[Mapping[str, str]]) -> tuple[Listing, ...]:
         ids = [item["variant"] for item in items]
