@@ -15,10 +15,18 @@ import typer
 import uvicorn
 from rich.console import Console
 
+from nervo.api.ingest import Door, Ingest
 from nervo.bootstrap.connections import Verify
+from nervo.bootstrap.demo import check as run_check
+from nervo.bootstrap.demo import install, subscribe
+from nervo.bootstrap.demo_real import demo_real
 from nervo.bootstrap.settings import Settings
 from nervo.cli.opened import Opened, opened
-from nervo.staging.reckoning import Result
+from nervo.cli.serve import serve
+from nervo.kit.clock import SystemClock
+from nervo.staging.peers.process import PeerError
+from nervo.staging.people import People
+from nervo.staging.trading import World, trading_world
 from nervo.store.database import Database
 
 CHECK_ORDERS = 300
@@ -45,9 +53,6 @@ def demo(
 
 def compared(seed: int) -> bool:
     """Prints what was expected and what was seen at the real programs. What is missing on this machine is said in one line."""
-    from nervo.bootstrap.demo_real import demo_real
-    from nervo.staging.peers.process import PeerError
-
     try:
         report = asyncio.run(demo_real(lambda text: typer.echo(text, err=True), seed=seed))
     except PeerError as missing:
@@ -59,11 +64,9 @@ def compared(seed: int) -> bool:
 
 async def checked(orders: int, seed: int) -> bool:
     """Prints the line; what else is wrong goes to stderr."""
-    from nervo.bootstrap.demo import check
-
     with tempfile.TemporaryDirectory(prefix="nervo-demo-") as folder:
         store = await asyncio.to_thread(_opened, Path(folder), 0)
-        result: Result = await check(store.db, store.vault, doorstep, orders=orders, seed=seed)
+        result = await run_check(store.db, store.vault, doorstep, orders=orders, seed=seed)
         await asyncio.to_thread(store.db.close)
     for complaint in result.complaints[:20]:
         typer.echo(complaint, err=True)
@@ -73,29 +76,29 @@ async def checked(orders: int, seed: int) -> bool:
 
 async def shown(seed: int, port: int) -> None:
     """The world at a human pace and the panel, until Ctrl-C."""
-    from nervo.bootstrap.demo import install, subscribe
-    from nervo.cli.serve import serve
-    from nervo.staging.people import People
-    from nervo.staging.trading import trading_world
-
     with tempfile.TemporaryDirectory(prefix="nervo-demo-") as folder:
         async with trading_world(seed) as world:
             store = await asyncio.to_thread(_opened, Path(folder), port)
             await asyncio.to_thread(install, world, store.db, store.vault)
             await asyncio.to_thread(store.db.close)
-            ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            serving = asyncio.create_task(
-                serve(store.settings, work=True, browser=_display(), ready=lambda address: ready.set_result(address))
-            )
-            await asyncio.wait((serving, ready), return_when=asyncio.FIRST_COMPLETED)
-            if not serving.done():
-                typer.echo(f"Panel: {await ready}\nAn order every few seconds. Ctrl-C ends it.")
-                await subscribe(world, store.settings.url)
-                living = asyncio.create_task(People(world).live())
-                await asyncio.wait((serving, living), return_when=asyncio.FIRST_COMPLETED)
+            trading = asyncio.Event()
+            serving = asyncio.create_task(serve(store.settings, work=True, browser=_display(), trading=trading.set))
+            living = asyncio.create_task(_live(world, trading, store.settings.url))
+            try:
+                done, _ = await asyncio.wait((serving, living), return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
                 living.cancel()
-                await asyncio.gather(living, return_exceptions=True)
-            await serving
+                serving.cancel()
+                await asyncio.gather(serving, living, return_exceptions=True)
+
+
+async def _live(world: World, trading: asyncio.Event, url: str) -> None:
+    await trading.wait()
+    await subscribe(world, url)
+    typer.echo("The shops are trading: an order every few seconds. Ctrl-C ends it.")
+    await People(world).live()
 
 
 def _opened(folder: Path, port: int) -> Opened:
@@ -109,9 +112,6 @@ def _display() -> bool:
 @asynccontextmanager
 async def doorstep(db: Database, verifiers: Mapping[str, Verify], ring: Callable[[str], None]) -> AsyncIterator[str]:
     """The hub's ingest route on a free port of this machine."""
-    from nervo.api.ingest import Door, Ingest
-    from nervo.kit.clock import SystemClock
-
     doors = {name: Door(name, verify) for name, verify in verifiers.items()}
     app = Ingest(db, doors, SystemClock(), ring)
     listener = socket.create_server(("127.0.0.1", 0))

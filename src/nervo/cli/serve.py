@@ -61,8 +61,8 @@ def owner() -> str:
 class Doors:
     """The ingest route's doors, kept in step with the configuration that runs."""
 
-    def __init__(self, db: Database) -> None:
-        self.db = db
+    def __init__(self, db: Database, open: Callable[[], None] = lambda: None) -> None:
+        self.db, self.open = db, open
         self.doors: dict[str, Door] = {}
         self.hub: Hub | None = None
 
@@ -70,6 +70,7 @@ class Doors:
         self.hub = hub
         self.doors.clear()
         self.doors.update({name: Door(name, verify) for name, verify in connections.verifiers.items()})
+        self.open()
 
     def ring(self, bell: str) -> None:
         """This process's own hub, or the worker's in another process."""
@@ -80,11 +81,17 @@ class Doors:
 
 
 async def serve(
-    settings: Settings, *, work: bool, browser: bool = False, ready: Callable[[str], None] | None = None
+    settings: Settings,
+    *,
+    work: bool,
+    browser: bool = False,
+    ready: Callable[[str], None] | None = None,
+    trading: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serves until the process is told to stop. `ready` gets the panel's address once it answers."""
+    """Serves until the process is told to stop. `ready` gets the panel's address once it answers; `trading` is called whenever
+    a hub has been built and takes webhooks."""
     store, clock = await asyncio.to_thread(opened, settings), SystemClock()
-    doors = Doors(store.db)
+    doors = Doors(store.db, trading)
     supervisor = Supervisor(store.db, store.vault, clock, owner(), engine=settings.engine, changed=doors.changed)
     ingest = Ingest(store.db, doors.doors, clock, doors.ring)
     server = uvicorn.Server(uvicorn.Config(
