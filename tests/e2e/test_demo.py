@@ -60,12 +60,20 @@ def raise_a_price(world: World) -> Undo:
     return lambda: setattr(row, "amount", row.amount - 1)
 
 
+def sell_to_somebody_else(world: World) -> Undo:
+    doc = next(iter(world.erp.sales.orders.values())).doc
+    right = doc.customer
+    doc.customer = next(id for id in world.erp.sales.customers if id != right)
+    return lambda: setattr(doc, "customer", right)
+
+
 BREAKS: dict[Callable[[World], Undo], Callable[[Result], bool]] = {
     lose_an_order: lambda r: r.lost == 1,
     write_an_order_twice: lambda r: r.duplicates == 1,
     count_one_piece_more: lambda r: r.diverged >= 1,
     book_a_cent_less: lambda r: any("paid" in c for c in r.complaints),
     forget_a_parcel: lambda r: any("shipped" in c for c in r.complaints),
+    sell_to_somebody_else: lambda r: any("sold to" in c for c in r.complaints),
     raise_a_price: lambda r: any("instead of" in c for c in r.complaints),
 }
 

@@ -31,7 +31,8 @@ class People:
     parcels: int = 0
 
     def buy(self, *, doubtful: bool = False) -> Placed | None:
-        """A customer orders at one of the shops; `doubtful`: with something that the ERP does not know."""
+        """A customer orders at one of the shops; `doubtful`: with something that the ERP does not know, or with
+        a total that is not its lines'."""
         world, chance = self.world, self.world.chance
         name = chance.choice(list(world.shops))
         shop, customer = world.shops[name], chance.choice(world.customers)
@@ -39,11 +40,21 @@ class People:
         lines = [(sku, n) for sku, n in wanted.items() if (shop.quantity(sku) or 0) >= n + SCARCE]
         if not lines:
             return None
-        if doubtful:
+        wrong_total = doubtful and hasattr(shop, "spoil_total") and chance.random() < 0.5
+        if doubtful and not wrong_total:
             lines.append((GHOST, 1))
         paid, shipping = chance.random() < 0.8, SHIPPING if chance.random() < 0.5 else Decimal(0)
-        id = shop.place_order(lines, email=customer.email, paid=paid, shipping_gross=shipping, fiscal=customer.fiscal)
-        placed = Placed(name, str(id), tuple(lines), doubtful)
+        id = shop.place_order(
+            lines,
+            email=customer.email,
+            paid=paid,
+            shipping_gross=shipping,
+            fiscal=customer.fiscal,
+            address=customer.address,
+        )
+        if wrong_total:
+            shop.spoil_total(id, Decimal("-0.50"))
+        placed = Placed(name, str(id), customer.email, tuple(lines), doubtful)
         world.placed.append(placed)
         if paid:
             world.paid.add((name, placed.id))

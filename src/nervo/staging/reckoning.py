@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Protocol
 
-from nervo.staging.trading import PUBLIC, World
+from nervo.staging.trading import PUBLIC, Placed, World
 
 CENT = Decimal("0.01")
 
@@ -134,7 +134,7 @@ def _complaints(world: World, kept: set[tuple[str, str]], late: int, measured: i
         if placed.doubtful != (here in kept):
             yield f"{placed.shop} {placed.id} is {'not ' if placed.doubtful else ''}held"
         if row:
-            yield from (f"{placed.shop} {placed.id}: {said}" for said in _wrong(world, placed.shop, placed.id, row))
+            yield from (f"{placed.shop} {placed.id}: {said}" for said in _wrong(world, placed, row))
     if late:
         yield f"{late} stock changes never reached a channel"
     if not measured:
@@ -142,7 +142,10 @@ def _complaints(world: World, kept: set[tuple[str, str]], late: int, measured: i
     yield from _prices(world)
 
 
-def _wrong(world: World, shop: str, id: str, row: Mapping[str, Any]) -> Iterable[str]:
+def _wrong(world: World, placed: Placed, row: Mapping[str, Any]) -> Iterable[str]:
+    shop, id = placed.shop, placed.id
+    if row["email"] != placed.email:
+        yield f"bought by {placed.email}, sold to {row['email']} in the ERP"
     if (shop, id) in world.cancelled:
         if row["state"] != "cancelled":
             yield f"cancelled at the shop, {row['state']} in the ERP"

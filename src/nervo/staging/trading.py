@@ -42,6 +42,7 @@ class Placed:
 
     shop: str
     id: str
+    email: str
     lines: tuple[tuple[str, int], ...]
     doubtful: bool = False
 

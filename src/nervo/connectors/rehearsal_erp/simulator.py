@@ -111,6 +111,7 @@ class Simulator(Base):
             {
                 "id": s.id, "key": s.doc.reference, "number": s.number, "state": s.state, "total": s.doc.total, "currency": s.doc.currency,
                 "lines": [(line.sku, line.quantity, line.gross) for line in s.doc.lines], "customer": s.doc.customer,
+                "email": self.sales.customers[s.doc.customer][0].email,
                 "payments": [(p.key, p.amount) for p in s.payments.values()], "paid": s.paid, "warehouse": s.warehouse,
                 "shipments": [(p.carrier, p.tracking_number) for p in s.shipments],
             }

@@ -4,15 +4,10 @@ from decimal import Decimal
 from typing import Any
 
 from nervo.connectors.shopify.sim_books import CURRENCY, Line, Order, Product, Variant
-from nervo.connectors.shopify.sim_sales import CUSTOMER, stamp
+from nervo.connectors.shopify.sim_sales import stamp
 from nervo.model.units import ZERO
 
 Body = dict[str, Any]
-ADDRESS: Body = {
-    "first_name": "Anna", "last_name": "Città", "name": "Anna Città", "company": None, "address1": "Via Garibaldi 1", "address2": None,
-    "city": "Milano", "zip": "20121", "province": "Milano", "province_code": "MI", "country": "Italy", "country_code": "IT",
-    "phone": "+390212345678",
-}  # fmt: skip
 PLACE: Body = {"latitude": None, "longitude": None}
 
 
@@ -67,12 +62,23 @@ def _line(order: Order, line: Line) -> Body:
 
 
 def _customer(order: Order) -> Body:
-    id = int(CUSTOMER.rsplit("/", 1)[-1])
+    id, address = order.customer_id, _address(order)
     return {
-        "id": id, "admin_graphql_api_id": CUSTOMER, "created_at": stamp(order.created), "updated_at": stamp(order.updated),
-        "currency": CURRENCY, "email": order.email, "first_name": "Anna", "last_name": "Città", "multipass_identifier": None,
+        "id": id, "admin_graphql_api_id": order.customer, "created_at": stamp(order.created), "updated_at": stamp(order.updated),
+        "currency": CURRENCY, "email": order.email, "first_name": address["first_name"], "last_name": address["last_name"],
+        "multipass_identifier": None,
         "note": None, "phone": None, "state": "disabled", "tax_exempt": False, "tax_exemptions": [], "verified_email": True,
-        "default_address": {**ADDRESS, "id": id + 1, "customer_id": id, "country_name": "Italy", "default": True},
+        "default_address": {**address, "id": id + 1, "customer_id": id, "country_name": "Italy", "default": True},
+    }  # fmt: skip
+
+
+def _address(order: Order) -> Body:
+    buyer = order.buyer
+    first, _, last = buyer.name.partition(" ")
+    return {
+        "first_name": first, "last_name": last, "name": buyer.name, "company": buyer.company or None, "address1": buyer.street,
+        "address2": buyer.street2 or None, "city": buyer.city, "zip": buyer.postal_code, "province": buyer.city,
+        "province_code": buyer.province, "country": "Italy", "country_code": buyer.country, "phone": buyer.phone,
     }  # fmt: skip
 
 
@@ -113,8 +119,8 @@ def order_body(order: Order) -> Body:
         "source_identifier source_url user_id".split()
     )
     return {
-        **nothing, **_amounts(order), "id": order.id, "admin_graphql_api_id": order.gid, "billing_address": {**ADDRESS, **PLACE},
-        "shipping_address": {**ADDRESS, **PLACE}, "buyer_accepts_marketing": False,
+        **nothing, **_amounts(order), "id": order.id, "admin_graphql_api_id": order.gid, "billing_address": {**_address(order), **PLACE},
+        "shipping_address": {**_address(order), **PLACE}, "buyer_accepts_marketing": False,
         "cancel_reason": (order.cancel_reason or "").lower() or None, "cancelled_at": cancelled, "confirmed": True,
         "contact_email": order.email, "email": order.email, "created_at": stamp(order.created), "processed_at": stamp(order.created),
         "updated_at": stamp(order.updated), "currency": CURRENCY, "presentment_currency": CURRENCY, "customer": _customer(order),

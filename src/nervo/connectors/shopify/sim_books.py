@@ -8,11 +8,13 @@ from itertools import count
 
 from nervo.kit.clock import Clock
 from nervo.model.money import rounded
-from nervo.model.parties import FiscalData
+from nervo.model.parties import Address, FiscalData
 from nervo.model.units import ZERO
 
 LOCATION = "gid://shopify/Location/901"
 CURRENCY = "EUR"
+FIRST_CUSTOMER = 7001
+BUYER = Address("Anna Città", "", "Via Garibaldi 1", "", "20121", "Milano", "MI", "IT", "+390212345678")
 FISCAL_NAMES = {
     "vat_number": "partita_iva",
     "tax_code": "codice_fiscale",
@@ -121,6 +123,12 @@ class Order:
     shipments: list[Shipment] = field(default_factory=list)
     cancelled: datetime | None = None
     cancel_reason: str | None = None
+    buyer: Address = BUYER
+    customer_id: int = FIRST_CUSTOMER
+
+    @property
+    def customer(self) -> str:
+        return f"gid://shopify/Customer/{self.customer_id}"
 
     @property
     def gid(self) -> str:
@@ -169,6 +177,7 @@ class Books:
         self.items: dict[str, Variant] = {}
         self.locations: dict[str, str] = {LOCATION: "Magazzino"}
         self.orders: dict[str, Order] = {}
+        self.customers: dict[str, int] = {}
         self.history: list[tuple[float, str, int]] = []
         self.slow_jobs: list[tuple[Order, str]] | None = None
         self._ids = count(1001)
@@ -219,7 +228,8 @@ class Books:
         self.set_available(variant, place, variant.available.get(place, 0) - quantity)
 
     def sell(
-        self, lines: list[tuple[str, int]], email: str, shipping_gross: Decimal, fiscal: FiscalData | Mapping[str, str] | None
+        self, lines: list[tuple[str, int]], email: str, shipping_gross: Decimal, fiscal: FiscalData | Mapping[str, str] | None,
+        buyer: Address | None = None,
     ) -> Order:  # fmt: skip
         """A checkout. A SKU that the shop does not have is an order line without a variant, as a deleted one leaves it."""
         rows = [self._line(sku, quantity) for sku, quantity in lines]
@@ -230,8 +240,9 @@ class Books:
         now = self.now()
         id = self.next_id()
         order = Order(
-            id, 1001 + len(self.orders), now, now, email, rows, shipping, self.taxes_included, LOCATION, _named(fiscal)
-        )
+            id, 1001 + len(self.orders), now, now, email, rows, shipping, self.taxes_included, LOCATION, _named(fiscal),
+            buyer=buyer or BUYER, customer_id=self.customers.setdefault(email.lower(), FIRST_CUSTOMER + len(self.customers)),
+        )  # fmt: skip
         self.orders[order.gid] = order
         for row in rows:
             if row.variant and row.variant.tracked:

@@ -7,12 +7,7 @@ from typing import Any
 
 from nervo.connectors.shopify.sim_books import CURRENCY, Books, Line, Order, Shipment
 from nervo.connectors.shopify.sim_catalogue import Answer, Handler, page
-
-CUSTOMER = "gid://shopify/Customer/7001"
-ADDRESS = {
-    "name": "Anna Città", "company": None, "address1": "Via Garibaldi 1", "address2": None, "zip": "20121", "city": "Milano",
-    "provinceCode": "MI", "countryCodeV2": "IT", "phone": "+390212345678",
-}  # fmt: skip
+from nervo.model.parties import Address
 
 
 def handlers(books: Books) -> dict[str, Handler]:
@@ -216,8 +211,16 @@ def order_node(order: Order) -> Answer:
         "totalTaxSet": bag(order.tax()), "totalTipReceivedSet": bag(Decimal(0)), "originalTotalDutiesSet": None,
         "lineItems": _lines(order, 20, None), "shippingLines": {"nodes": [shipping] if order.shipping else []}, "additionalFees": [],
         "transactions": _transactions(order), "refunds": _refunds(order), "fulfillments": [_shipment(s) for s in order.shipments],
-        "customer": {"id": CUSTOMER, "displayName": "Anna Città", "defaultEmailAddress": {"emailAddress": order.email}},
-        "purchasingEntity": {}, "billingAddress": ADDRESS, "shippingAddress": ADDRESS,
+        "customer": {"id": order.customer, "displayName": order.buyer.name, "defaultEmailAddress": {"emailAddress": order.email}},
+        "purchasingEntity": {}, "billingAddress": _address(order.buyer), "shippingAddress": _address(order.buyer),
         "customAttributes": [{"key": k, "value": t} for k, t in order.attributes.items()], "metafields": {"nodes": []},
         "localizedFields": {"nodes": []},
+    }  # fmt: skip
+
+
+def _address(buyer: Address) -> Answer:
+    return {
+        "name": buyer.name, "company": buyer.company or None, "address1": buyer.street, "address2": buyer.street2 or None,
+        "zip": buyer.postal_code, "city": buyer.city, "provinceCode": buyer.province, "countryCodeV2": buyer.country,
+        "phone": buyer.phone,
     }  # fmt: skip

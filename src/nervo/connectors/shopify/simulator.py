@@ -19,7 +19,7 @@ from nervo.connectors.shopify.sim_webhooks import Webhooks
 from nervo.kit import simulator
 from nervo.kit.clock import Clock
 from nervo.model.money import rounded
-from nervo.model.parties import FiscalData
+from nervo.model.parties import Address, FiscalData
 
 SHOP = "nervo-prova.myshopify.com"
 MOST_COST, MOST_INPUT = 1000.0, 250
@@ -248,10 +248,10 @@ class Simulator(simulator.Simulator):
 
     def place_order(
         self, lines: Sequence[tuple[str, int]], *, email: str = "anna@example.com", paid: bool = True,
-        shipping_gross: Decimal = Decimal("0"), fiscal: FiscalData | Mapping[str, str] | None = None,
+        shipping_gross: Decimal = Decimal("0"), fiscal: FiscalData | Mapping[str, str] | None = None, address: Address | None = None,
     ) -> str:  # fmt: skip
         """A checkout; what it takes is committed at once. Raises SoldOut with `books.oversell` False."""
-        order = self.books.sell(list(lines), email, Decimal(shipping_gross), fiscal)
+        order = self.books.sell(list(lines), email, Decimal(shipping_gross), fiscal, address)
         if paid:
             self.books.take_money(order, "SALE", order.total())
         self.books.touch(order, "orders/create", *(["orders/paid"] if paid else []))

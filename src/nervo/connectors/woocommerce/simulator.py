@@ -20,7 +20,7 @@ from nervo.connectors.woocommerce.simulator_shapes import Refusal, Row
 from nervo.connectors.woocommerce.simulator_webhooks import Webhooks
 from nervo.kit.clock import Clock
 from nervo.kit.simulator import Simulator as Base
-from nervo.model.parties import FiscalData
+from nervo.model.parties import Address, FiscalData
 
 ID = r"{id:\d+}"
 PARENT = r"{parent:\d+}"
@@ -84,19 +84,26 @@ class Simulator(Base):
 
     def place_order(
         self, lines: Sequence[tuple[str, int]], *, email: str, paid: bool = True, shipping_gross: Decimal = Decimal(0),
-        fiscal: FiscalData | None = None,
+        fiscal: FiscalData | None = None, address: Address | None = None,
     ) -> str:  # fmt: skip
         """As the checkout does with a card; an unpaid one is pending, which takes no stock."""
         net, tax, _ = shapes.split_tax(Decimal(shipping_gross), self.tax_percent, True)
         shipping = [{"method_title": "Corriere", "total": f"{net}", "total_tax": f"{tax}"}]
         values = {
-            "line_items": [{"sku": sku, "quantity": quantity} for sku, quantity in lines], "billing": {**CUSTOMER, "email": email},
+            "line_items": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
+            "billing": {**CUSTOMER, **_billing(address), "email": email},
             "shipping_lines": shipping if shipping_gross else [], "payment_method": "stripe", "payment_method_title": "Carta",
             "meta_data": _fiscal_meta(fiscal), "set_paid": paid,
         }  # fmt: skip
         row = self.orders.create(values)
         row |= {"created_via": "checkout", "transaction_id": f"ch_{row['id']}" if paid else ""}
         return str(row["id"])
+
+    def spoil_total(self, order_id: str, by: Decimal) -> None:
+        """A plug-in writes another total into an order."""
+        row = self.orders.get(int(order_id))
+        row["total"] = shapes.money(Decimal(row["total"]) + by)
+        self.orders.touch(row)
 
     def pay(self, order_id: str) -> None:
         row = self.orders.get(int(order_id))
@@ -343,6 +350,17 @@ class Simulator(Base):
 
     def _body_of(self, resource: str, id: int) -> Row | None:
         return (self.orders.rows if resource == "order" else self.catalogue.rows).get(id)
+
+
+def _billing(address: Address | None) -> dict[str, str]:
+    if address is None:
+        return {}
+    first, _, last = address.name.partition(" ")
+    return {
+        "first_name": first, "last_name": last, "company": address.company, "address_1": address.street, "address_2": address.street2,
+        "city": address.city, "state": address.province, "postcode": address.postal_code, "country": address.country,
+        "phone": address.phone,
+    }  # fmt: skip
 
 
 def _fiscal_meta(fiscal: FiscalData | None) -> list[dict[str, str]]:
