@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from nervo.connectors.woocommerce import mapping, wire
 from nervo.connectors.woocommerce.client import BATCH, CODES, Client
-from nervo.errors import BadInput, NervoError, NotFound, OutcomeUnknown, Unsupported
+from nervo.errors import BadInput, Misunderstood, NervoError, NotFound, OutcomeUnknown, Rejected, Unsupported
 from nervo.ports.common import ItemOutcome, Outcome
 from nervo.ports.shop import Listing, PriceWrite, StockWrite
 
@@ -18,6 +18,10 @@ SKUS_A_CALL = 50
 AT_ONCE = 4
 MOST_VARIATION_PAGES = 50
 Remote = Mapping[str, str]
+# What becomes of the items of one call among several. An answer that nobody can read may stand for a write that was done.
+GROUP_FAILED: dict[type[NervoError], Outcome] = {
+    OutcomeUnknown: Outcome.UNKNOWN, Misunderstood: Outcome.UNKNOWN, Rejected: Outcome.REJECTED, NotFound: Outcome.MISSING,
+}  # fmt: skip
 
 
 class Shelves:
@@ -155,10 +159,8 @@ def _outcomes(
     answer: list[wire.Written] | NervoError,
     shown: Callable[[wire.Written], str],
 ) -> list[ItemOutcome]:
-    if isinstance(answer, NotFound):
-        return [ItemOutcome(i.sku, Outcome.MISSING, said=answer.said) for i in group]
     if isinstance(answer, NervoError):
-        outcome = Outcome.UNKNOWN if isinstance(answer, OutcomeUnknown) else Outcome.THROTTLED
+        outcome = GROUP_FAILED.get(type(answer), Outcome.THROTTLED)
         return [ItemOutcome(i.sku, outcome, answer.code, answer.said) for i in group]
     return [_outcome(item, row, shown) for item, row in zip(group, answer, strict=True)]
 
