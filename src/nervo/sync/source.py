@@ -92,6 +92,8 @@ async def listen(hub: Hub) -> int:
 
     if page.items or page.next != cursor:
         await hub.db.write(keep)
+    if page.items:
+        hub.ring("stock")
     return len(page.items)
 
 
