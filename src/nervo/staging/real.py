@@ -34,7 +34,8 @@ VARIANTS = """query Variants($skus: [String!]!) {
 ORDERS = """query Orders { orders(options: { filter: { orderPlacedAt: { isNull: false } }, sort: { id: ASC }, take: 1000 }) {
   items { id code state totalWithTax customer { emailAddress } payments { state amount } lines { id quantity }
     fulfillments { state method trackingCode lines { orderLineId quantity } } } } }"""
-SHELF = """query Shelf($skip: Int!) { productVariants(options: { sort: { id: ASC }, take: 500, skip: $skip }) {
+SHELF = """query Shelf($skip: Int!, $filter: ProductVariantFilterParameter) {
+  productVariants(options: { filter: $filter, sort: { id: ASC }, take: 500, skip: $skip }) {
   items { sku enabled prices { currencyCode price } stockLevels { stockOnHand stockAllocated } product { enabled name } } } }"""
 CANCEL = """mutation Cancel($input: CancelOrderInput!) { cancelOrder(input: $input) {
   __typename ... on Order { id state } ... on ErrorResult { errorCode message } } }"""
@@ -96,10 +97,11 @@ class VendureCustomers:
         found: list[dict[str, Any]] = (await self._administer(ORDERS))["items"]
         return found
 
-    async def shelf(self) -> dict[str, Shown]:
-        """What the shop would sell now: every SKU with its price and its saleable quantity (on hand less allocated)."""
+    async def shelf(self, sku: str = "") -> dict[str, Shown]:
+        """What the shop would sell now: every SKU, or this one, with its price and what of it can still be bought."""
         found: dict[str, Shown] = {}
-        while rows := (await self._administer(SHELF, skip=len(found)))["items"]:
+        only = {"sku": {"eq": sku}} if sku else {}
+        while rows := (await self._administer(SHELF, skip=len(found), filter=only))["items"]:
             for row in rows:
                 prices = [p["price"] for p in row["prices"] if p["currencyCode"] == "EUR"]
                 saleable = sum(level["stockOnHand"] - level["stockAllocated"] for level in row["stockLevels"])
@@ -153,6 +155,7 @@ class Sale:
     web_id: str
     state: str
     total: Decimal
+    party: int
     emails: tuple[str, ...]
     paid: Decimal
     reserved: bool
@@ -160,10 +163,11 @@ class Sale:
 
 def _sale(row: Mapping[str, Any]) -> Sale:
     paid = [Decimal(p["amount"]["decimal"]) for p in row["payments."] if p["state"] == "succeeded"]
+    party = int(row["party."]["id"])
     contacts = (row["party."] or {}).get("contact_mechanisms.") or []
     return Sale(
         row["number"] or "", row["reference"] or "", row["web_id"], row["state"], Decimal(row["total_amount"]["decimal"]),
-        tuple(c["value"] for c in contacts if c["type"] == "email"), sum(paid, Decimal(0)),
+        party, tuple(c["value"] for c in contacts if c["type"] == "email"), sum(paid, Decimal(0)),
         any(move["state"] != "cancelled" for move in row["moves."]),
     )  # fmt: skip
 
@@ -212,11 +216,12 @@ class TrytonWarehouse:
         ids = await self.call("model.stock.inventory.create", [values])
         await self.call("model.stock.inventory.confirm", ids)
 
-    async def set_price(self, code: str, net: Decimal) -> None:
-        """A new list price of a product, without tax."""
-        ids = await self.call("model.product.template.search", [["code", "=", code]], 0, 1, None)
+    async def raise_price(self, code: str, factor: Decimal) -> None:
+        """A product's list price, times so much."""
+        rows = await self.call("model.product.template.search_read", [["code", "=", code]], 0, 1, None, ["list_price"])
+        net = (Decimal(rows[0]["list_price"]["decimal"]) * factor).quantize(Decimal("0.0001"))
         price = {"__class__": "Decimal", "decimal": str(net)}
-        await self.call("model.product.template.write", ids, {"list_price": price})
+        await self.call("model.product.template.write", [rows[0]["id"]], {"list_price": price})
 
     async def on_sale(self, warehouse: int) -> dict[str, tuple[Decimal, int]]:
         """SKU → (gross price to the cent, pieces that confirmed sales have not taken), of everything that can be sold."""
@@ -225,18 +230,24 @@ class TrytonWarehouse:
         rates = await self._rates()
         rows = await self.call(
             "model.product.product.search_read", [["type", "=", "goods"]], 0, None, None,
-            ["code", "list_price", "forecast_quantity", "template.account_category"], within=context,
+            ["code", "list_price_used", "forecast_quantity", "template.account_category"], within=context,
         )  # fmt: skip
         found = {}
         for row in rows:
-            gross = Decimal(row["list_price"]["decimal"]) * (1 + rates[row["template."]["account_category"]])
+            gross = Decimal(row["list_price_used"]["decimal"]) * (1 + rates[row["template."]["account_category"]])
             found[row["code"]] = (gross.quantize(Decimal("0.01"), ROUND_HALF_UP), int(row["forecast_quantity"]))
         return found
+
+    async def confirmed(self) -> list[str]:
+        """The references of the web sales that are confirmed."""
+        domain = [["web_id", "!=", None], ["state", "in", ["processing", "done"]]]
+        rows = await self.call("model.sale.sale.search_read", domain, 0, None, None, ["reference"])
+        return [row["reference"] for row in rows]
 
     async def book(self) -> list[Sale]:
         """Every web sale with its customer and what was paid on it."""
         fields = ["number", "reference", "web_id", "state", "total_amount", "party.contact_mechanisms.value",
-                  "party.contact_mechanisms.type", "payments.state", "payments.amount", "moves.state"]  # fmt: skip
+                  "party.contact_mechanisms.type", "payments.state", "payments.amount", "moves.state", "party.id"]  # fmt: skip
         rows = await self.call(
             "model.sale.sale.search_read", [["web_id", "!=", None]], 0, None, [["id", "ASC"]], fields
         )

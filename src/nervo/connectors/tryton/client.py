@@ -24,6 +24,7 @@ from nervo.errors import (
     Unsupported,
 )
 from nervo.kit.http import Answer, Http, ToolBox
+from nervo.kit.pacing import BULK
 from nervo.kit.secrets import Scrubber
 
 T = TypeVar("T")
@@ -122,9 +123,9 @@ class Client:
     async def rows(
         self, model: str, domain: Domain, fields: Sequence[str], *, limit: int, order: Sequence[tuple[str, str]]
     ) -> list[dict[str, Any]]:
-        """Records as plain dictionaries, inactive ones among them."""
+        """Records as plain dictionaries, inactive ones among them. A poll of a feed: it gives way to all other calls."""
         return await self.rpc(model, "search_read", domain, 0, limit, order, list(fields), type=list[dict[str, Any]],
-                              context={"active_test": False}, safe=True)  # fmt: skip
+                              context={"active_test": False}, safe=True, priority=BULK)  # fmt: skip
 
     async def read(
         self, model: str, ids: Sequence[int], kind: type[T], *, context: Mapping[str, Any] | None = None
@@ -152,12 +153,13 @@ class Client:
         type: type[T],
         context: Mapping[str, Any] | None = None,
         safe: bool = False,
+        priority: int | None = None,
     ) -> T:
         """One model method. UserWarning: skipped for this once, then called again."""
         full = {**({"company": self.company} if self.company else {}), **(context or {})}
         name = f"model.{model}.{method}"
         try:
-            return await self._authorised(name, [*params, full], type, safe)
+            return await self._authorised(name, [*params, full], type, safe, priority)
         except _Warned as warned:
             await self._authorised("model.res.user.warning.skip", [warned.name, False, full], object, False)
             try:
@@ -190,8 +192,10 @@ class Client:
         rung = _decoded(answer.body, _Rung, doing)
         return rung.message.message_id if rung.message else ""
 
-    async def _authorised(self, method: str, params: list[Any], type: type[T], safe: bool) -> T:
-        return await self._in_session(partial(self._post, method, params, type, safe))
+    async def _authorised(
+        self, method: str, params: list[Any], type: type[T], safe: bool, priority: int | None = None
+    ) -> T:
+        return await self._in_session(partial(self._post, method, params, type, safe, priority))
 
     async def _in_session(self, call: Callable[[str], Awaitable[T]]) -> T:
         used = self._session or await self._log_in("")
@@ -200,10 +204,12 @@ class Client:
         except AuthFailed:
             return await call(await self._log_in(used))
 
-    async def _post(self, method: str, params: list[Any], type: type[T], safe: bool, session: str) -> T:
+    async def _post(
+        self, method: str, params: list[Any], type: type[T], safe: bool, priority: int | None, session: str
+    ) -> T:
         answer = await self.http.call(
             "POST", f"/{self.settings.database}/rpc/", json={"id": 1, "method": method, "params": outgoing(params)},
-            headers={"Authorization": f"Session {session}"}, operation=method, safe=safe,
+            headers={"Authorization": f"Session {session}"}, operation=method, safe=safe, priority=priority,
         )  # fmt: skip
         return _judged(answer, f"calling {method} in Tryton", type)
 

@@ -42,9 +42,8 @@ class Documents:
         if not party.email or any(kind in mapping.VAT_TYPES for kind, _ in given):
             return None
         domain = [["contact_mechanisms", "where", [["type", "=", "email"], ["value", "ilike", _literal(party.email)]]]]
-        guest = await self.client.search("web.shop", [["guest_party", "!=", None]])
         rows = await self.client.find("party.party", domain, wire.PartyRow)
-        guests = await self._guests() if guest else frozenset()
+        guests = await self._guests() if rows else frozenset()
         fitting = [row.id for row in rows if row.id not in guests and not _contradicts(row, given)]
         return _only(fitting, party.email) if fitting else None
 
@@ -70,12 +69,10 @@ class Documents:
 
     async def create_order(self, draft: OrderDraft) -> ErpOrder:
         """A draft sale with its lines priced as the channel sold them; no price list, so that none is applied over them."""
-        if existing := await self.find_order(draft.key):
-            return existing
         values = await self._sale_values(draft)
         try:
             sale = await self.client.create("sale.sale", values)
-        except Rejected:
+        except Rejected:  # (web_shop, web_id) is unique
             if existing := await self.find_order(draft.key):
                 return existing
             raise

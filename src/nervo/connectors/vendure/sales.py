@@ -98,7 +98,8 @@ class Sales:
 
     async def _order(self, external_id: str) -> wire.Order:
         found = await self.client.query(queries.ORDER_BY_ID, {"order": wire.Order}, id=external_id)
-        if "order" not in found:
+        if "order" not in found or found["order"].orderPlacedAt is None:
+            # A cart has an id and an admin's view from its first line on: it is no order before it is placed.
             raise NotFound("reading an order in Vendure", external_id, order=external_id)
         return found["order"]
 

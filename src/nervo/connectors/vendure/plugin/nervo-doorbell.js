@@ -10,6 +10,7 @@
 const crypto = require('crypto');
 const { VendurePlugin, PluginCommonModule, EventBus, OrderPlacedEvent, OrderStateTransitionEvent } = require('@vendure/core');
 
+const CART = ['Created', 'Draft', 'AddingItems', 'ArrangingPayment'];
 const PAUSES_MS = [0, 1000, 5000];
 const TIMEOUT_MS = 10000;
 
@@ -26,7 +27,7 @@ class NervoDoorbellPlugin {
     this.bus.ofType(OrderPlacedEvent).subscribe(e =>
       ring('order.placed', { id: e.order.id, code: e.order.code, state: e.toState }));
     this.bus.ofType(OrderStateTransitionEvent).subscribe(e =>
-      ring('order.state', { id: e.order.id, code: e.order.code, from: e.fromState, to: e.toState }));
+      CART.includes(e.toState) || ring('order.state', { id: e.order.id, code: e.order.code, from: e.fromState, to: e.toState }));
   }
 }
 
