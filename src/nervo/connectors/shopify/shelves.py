@@ -6,7 +6,7 @@ from typing import Any
 
 from nervo.connectors.shopify import mapping, queries, wire
 from nervo.connectors.shopify.client import Client
-from nervo.errors import AuthFailed, BadInput, NervoError, OutcomeUnknown, RateLimited, Rejected, Unavailable
+from nervo.errors import BadInput, Misunderstood, NervoError, OutcomeUnknown, Rejected
 from nervo.kit.pacing import URGENT
 from nervo.model.money import rounded
 from nervo.ports.common import ItemOutcome, Outcome
@@ -108,7 +108,7 @@ class Shelves:
             chunk = groups[start : start + PRODUCTS_A_CALL]
             try:
                 outcomes += await self._put_prices(chunk)
-            except (Unavailable, RateLimited, AuthFailed, OutcomeUnknown) as error:
+            except NervoError as error:
                 if not outcomes:
                     raise
                 outcomes += _left(error, groups[start:], chunk)
@@ -204,6 +204,9 @@ def _left(
     sent: Sequence[tuple[str, list[PriceWrite]]],
 ) -> list[ItemOutcome]:
     """What a call in the middle of a batch leaves behind: its own items unknown or not applied, the rest not sent."""
-    first = Outcome.UNKNOWN if isinstance(error, OutcomeUnknown) else Outcome.THROTTLED
+    unsure = isinstance(
+        error, OutcomeUnknown | Misunderstood
+    )  # an unreadable answer may stand for a write that was done
+    first = Outcome.UNKNOWN if unsure else Outcome.THROTTLED
     in_doubt = {w.sku for _, writes in sent for w in writes}
     return [ItemOutcome(w.sku, first if w.sku in in_doubt else Outcome.THROTTLED) for _, ws in groups for w in ws]

@@ -150,7 +150,12 @@ async def test_a_request_that_fails_in_the_middle_leaves_the_rest_for_later(worl
         world.simulator.add_product(f"Q{n}", f"Altro {n}", [(f"Q-{n}", None, Decimal(1), 0)])
     found, _ = await world.shop.listings(None)
     writes = [world.price(x, "2.00") for x in found]
-    for kind, second in ((FaultKind.RATE_LIMITED, AGAIN), (FaultKind.LOST_REPLY, Outcome.UNKNOWN)):
+    kinds = {
+        FaultKind.RATE_LIMITED: AGAIN,
+        FaultKind.LOST_REPLY: Outcome.UNKNOWN,
+        FaultKind.GARBAGE: Outcome.UNKNOWN,
+    }
+    for kind, second in kinds.items():
         world.simulator.faults.append(Fault(kind, "graphql.json", after=1))
         outcomes = [o.outcome for o in await world.shop.put_prices(writes)]
         assert outcomes == [DONE] * 20 + [second] * 20 + [AGAIN] * 3
