@@ -56,10 +56,14 @@ class Documents:
         addresses = [await self._address_values(a) for a in wanted]
         try:
             return str(await self.client.create("party.party", mapping.party_values(party, key, addresses)))
-        except Rejected:
+        except Rejected as refused:
             if existing := await self.client.search("party.party", [["code", "=", key]]):
                 return str(existing[0])
-            raise
+            raise Rejected(
+                f"creating the customer {party.name} of order {order.number} in Tryton", refused.said,
+                code="customer_refused", order=order.number, customer=party.name,
+                fix="Correct the customer's fiscal data at the channel or in Tryton, then press Retry.",
+            ) from refused  # fmt: skip
 
     async def find_order(self, key: str) -> ErpOrder | None:
         """By (web_shop, web_id), which Tryton keeps unique."""

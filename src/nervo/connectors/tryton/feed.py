@@ -1,8 +1,8 @@
 """Change feeds of Tryton: several models by (last_modified_at, model, id), with an overlap.
 
 All rows of a transaction carry the time at which it began, so that a long transaction's rows appear behind the newest ones seen.
-Each poll therefore goes back by the overlap and leaves out what the caller has had. It is known to have had a row only when it
-comes back with the cursor that was handed out after that row: a page that got lost is given again.
+A poll therefore goes back a little, and now and then by the whole overlap, and leaves out what the caller has had. It is known to
+have had a row only when it comes back with the cursor that was handed out after that row: a page that got lost is given again.
 """
 
 from collections import OrderedDict
@@ -21,6 +21,9 @@ from nervo.ports.common import Cursor
 ORDER = (("last_modified_at", "ASC"), ("id", "ASC"))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REMEMBERED_CURSORS = 16
+# Most transactions last a second or two: a look this far back is enough for them, and cheap after a large one.
+NEAR_S = 15.0
+FAR_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Feed:
     _had: "OrderedDict[str, dict[tuple[int, int], datetime]]" = field(default_factory=OrderedDict)
     _count: int = 0
     _started: str = ""
+    _far_at: float | None = None
 
     async def now(self) -> Cursor:
         """Where the feed stands: behind the newest row."""
@@ -67,12 +71,13 @@ class Feed:
     async def page(self, after: Cursor | None) -> tuple[list[Row], Cursor, bool]:
         """The next rows that the caller has not had, oldest first; the cursor behind them; whether there are more now."""
         place, ticket = _place(after), _ticket(after)
+        back_s = self._back_s(ticket)
         had = dict(self._had.get(ticket, {}))
         if ticket in self._had:
             self._had.move_to_end(ticket)
         merged, full = [], False
         for index, source in enumerate(self.sources):
-            domain = [*source.domain, *self._after(after, place, index)]
+            domain = [*source.domain, *self._after(after, place, index, back_s)]
             rows = await self.client.rows(
                 source.model, domain, ["last_modified_at", *source.fields], limit=self.page_size, order=ORDER
             )
@@ -86,11 +91,19 @@ class Feed:
             return [], after, False
         return fresh, self._remember(after, merged, had, more), more
 
-    def _after(self, after: Cursor | None, place: tuple[int, int] | None, index: int) -> Domain:
+    def _back_s(self, ticket: str) -> float:
+        """How far this poll goes back: all the way every FAR_EVERY_S, and for a cursor of an earlier process."""
+        now = self.client.http.tools.clock.monotonic()
+        if ticket in self._had and self._far_at is not None and now - self._far_at < FAR_EVERY_S:
+            return min(NEAR_S, self.overlap_s)
+        self._far_at = now
+        return self.overlap_s
+
+    def _after(self, after: Cursor | None, place: tuple[int, int] | None, index: int, back_s: float) -> Domain:
         if after is None:
             return []
         if place is None:
-            return [["last_modified_at", ">", after.at - timedelta(seconds=self.overlap_s)]]
+            return [["last_modified_at", ">", after.at - timedelta(seconds=back_s)]]
         source, record = place
         if index != source:
             return [["last_modified_at", ">=" if index > source else ">", after.at]]

@@ -71,7 +71,8 @@ def listing(row: wire.Variant, settings: wire.GlobalSettings, currency: str) -> 
 
 
 def order(row: wire.Order) -> Order:
-    """An order. Line amounts are after all discounts (Vendure prorates those of the order), so no discount is a charge."""
+    """An order. Line amounts are after all discounts (Vendure prorates those of the order), so no discount is a charge. A line
+    that was cancelled whole stays in Vendure with quantity 0 and is none of ours."""
     currency = row.currencyCode
     payments = tuple(_payment(p, currency) for p in row.payments or ())
     skus = {line.id: line.productVariant.sku for line in row.lines}
@@ -79,7 +80,8 @@ def order(row: wire.Order) -> Order:
     return Order(
         external_id=row.id, number=row.code, version=version(row),
         status=ORDER_STATES.get(row.state, OrderStatus.UNKNOWN), raw_status=row.state, payment_status=_payment_status(row),
-        fulfilment_status=_fulfilment_status(row), currency=currency, lines=tuple(_line(line, currency) for line in row.lines),
+        fulfilment_status=_fulfilment_status(row), currency=currency,
+        lines=tuple(_line(line, currency) for line in row.lines if line.quantity),
         total_gross=from_minor(row.totalWithTax, currency), total_tax=from_minor(row.totalWithTax - row.total, currency),
         placed_at=aware(row.orderPlacedAt or row.createdAt), updated_at=aware(row.updatedAt), customer=_party(row),
         billing=billing if billing.street or billing.city else shipping, shipping=shipping, charges=tuple(_charges(row)), payments=payments,
@@ -96,8 +98,8 @@ def version(row: wire.Order) -> str:
     return f"{aware(row.updatedAt):%Y-%m-%dT%H:%M:%S.%f}-{rank:02}-{come:04}"
 
 
-def _rate(percent: float) -> Decimal:
-    return Decimal(str(percent)).scaleb(-2).normalize()
+def _rate(percent: Decimal) -> Decimal:
+    return percent.scaleb(-2).normalize()
 
 
 def _line(row: wire.Line, currency: str) -> OrderLine:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -210,7 +209,7 @@ class Shelves:
             return named[0]
         if product.tax_rate is None:
             return None
-        fitting = {r.category.id for r in rates if r.enabled and Decimal(str(r.value)) == product.tax_rate * 100}
+        fitting = {r.category.id for r in rates if r.enabled and r.value == product.tax_rate * 100}
         if len(fitting) != 1:
             raise Rejected(f"choosing the tax category of {product.code} in Vendure", f"{len(fitting)} with {product.tax_rate * 100:f} %",
                            code="tax_rate_unknown", product=product.code, rate=product.tax_rate,

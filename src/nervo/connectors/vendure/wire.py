@@ -1,6 +1,7 @@
 """Only what we read of Vendure. Amounts are whole minor units."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -73,7 +74,7 @@ class Product(msgspec.Struct):
 
 
 class TaxRate(msgspec.Struct):
-    value: float
+    value: Decimal
     enabled: bool
     category: Ref
 
@@ -113,7 +114,7 @@ class Line(msgspec.Struct):
     id: str
     quantity: int
     orderPlacedQuantity: int
-    taxRate: float
+    taxRate: Decimal
     linePriceWithTax: int
     proratedLinePrice: int
     proratedLinePriceWithTax: int
@@ -125,7 +126,7 @@ class Surcharge(msgspec.Struct):
     description: str
     price: int
     priceWithTax: int
-    taxRate: float
+    taxRate: Decimal
 
 
 class ShippingMethod(msgspec.Struct):

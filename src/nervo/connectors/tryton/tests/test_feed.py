@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from nervo.connectors.tryton.feed import Feed, Source
+from nervo.connectors.tryton.feed import FAR_EVERY_S, NEAR_S, Feed, Source
 from nervo.kit.clock import ManualClock
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -14,7 +14,7 @@ class Tables:
     """Answers `rows` from lists of (seconds, id), as Tryton's search_read does."""
 
     def __init__(self, **tables: list[tuple[int, int]]) -> None:
-        self.tables = tables
+        self.tables, self.asked = tables, list[int]()
         self.http = SimpleNamespace(tools=SimpleNamespace(clock=ManualClock()))
 
     async def rows(
@@ -22,6 +22,7 @@ class Tables:
     ) -> list[dict[str, Any]]:
         rows = [(START + timedelta(seconds=s), i) for s, i in self.tables[model]]
         rows = sorted(row for row in rows if all(fits(clause, row) for clause in domain))
+        self.asked.append(len(rows[:limit]))
         rows = rows[::-1] if order[0][1] == "DESC" else rows
         return [{"id": i, "last_modified_at": wire(at)} for at, i in rows[:limit]]
 
@@ -72,13 +73,34 @@ async def test_a_poll_with_nothing_new_gives_the_same_cursor_back():
     assert await watched.page(cursor) == ([], cursor, False)
 
 
-async def test_a_row_of_a_long_transaction_appears_behind_and_is_still_given():
+async def test_a_row_of_a_slow_transaction_appears_behind_and_is_given_at_the_next_poll():
+    tables = Tables(sale=[(100, 1)])
+    watched = feed(tables)
+    _, cursor = await read_all(watched, None)
+    tables.tables["sale"].append((90, 2))
+    found, _ = await read_all(watched, cursor)
+    assert found == [(0, 2)]
+
+
+async def test_a_row_of_a_very_long_transaction_is_given_within_half_a_minute():
     tables = Tables(sale=[(100, 1)])
     watched = feed(tables)
     _, cursor = await read_all(watched, None)
     tables.tables["sale"].append((40, 2))
+    found, cursor = await read_all(watched, cursor)
+    assert found == []
+    tables.http.tools.clock.advance(FAR_EVERY_S)
     found, _ = await read_all(watched, cursor)
     assert found == [(0, 2)]
+
+
+async def test_between_the_long_looks_a_poll_asks_for_little():
+    tables = Tables(sale=[(i, i) for i in range(100)])
+    watched = feed(tables, page_size=200)
+    _, cursor = await read_all(watched, None)
+    tables.asked.clear()
+    await watched.page(cursor)
+    assert tables.asked == [int(NEAR_S)]
 
 
 async def test_a_page_that_got_lost_is_given_again():
