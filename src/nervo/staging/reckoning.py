@@ -108,12 +108,11 @@ def propagation(world: World, changes: Iterable[Changed]) -> tuple[list[float], 
     for number, change in enumerate(made):
         later = [c for c in made[number:] if c.sku == change.sku]
         for name in world.shops:
-            if not _needed(made[:number], change, name):
+            history = shown.get((name, change.sku), [])
+            if not _needed(made[:number], later, history, name):
                 continue
             right = {c.wanted[name] for c in later}
-            effective = next(
-                (at for at, n in shown.get((name, change.sku), ()) if at >= change.at and n in right), None
-            )
+            effective = next((at for at, n in history if at >= change.at and n in right), None)
             if effective is None:
                 missing += 1
             elif world.healthy(change.at, effective):
@@ -121,10 +120,15 @@ def propagation(world: World, changes: Iterable[Changed]) -> tuple[list[float], 
     return sorted(times), missing
 
 
-def _needed(before: list[Changed], change: Changed, name: str) -> bool:
-    """Whether the channel has to be told at all: a cap may hide the change."""
-    earlier = [c for c in before if c.sku == change.sku]
-    return not earlier or earlier[-1].wanted[name] != change.wanted[name]
+def _needed(earlier: list[Changed], later: list[Changed], history: list[tuple[float, int]], name: str) -> bool:
+    """Whether the channel had to be told of the first of `later` at all: a cap may hide it, and a count that is soon taken back
+    may never leave the hub."""
+    change = later[0]
+    before = [c for c in earlier if c.sku == change.sku]
+    if before and before[-1].wanted[name] == change.wanted[name]:
+        return False
+    showed = [n for at, n in history if at < change.at][-1:]
+    return not any(c.wanted[name] in showed for c in later)
 
 
 def _complaints(world: World, kept: set[tuple[str, str]], late: int, measured: int) -> Iterable[str]:
