@@ -183,6 +183,10 @@ class Sales:
             self._settle(sale)
         return self._changed(sale)
 
+    def mark(self, sale: Sale, state: str) -> Sale:
+        sale.state = state
+        return self._changed(sale)
+
     def changed_after(self, after: int) -> list[Sale]:
         """Each order once, at its latest change."""
         return [self.orders[i] for number, i in self.journal if number > after and self.orders[i].change == number]

@@ -1,4 +1,4 @@
-"""The rehearsal ERP against the conformance suite of its port."""
+"""The rehearsal ERP under the ERP port's conformance suite."""
 
 from nervo.testing import ErpConformance
 
