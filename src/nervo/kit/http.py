@@ -145,6 +145,8 @@ class Http:
             self._session = aiohttp.ClientSession(
                 connector=connector, auth=self._auth, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
             )
+            # aiohttp 3.14 sends a GET, PUT or DELETE again by itself when its connection breaks, untold and unrecorded.
+            self._session._retry_connection = False
         return self._session
 
     def _failure(self, method: str, path: str, error: BaseException, safe: bool) -> Unavailable | OutcomeUnknown:
