@@ -38,7 +38,7 @@ class Common:
     async def test_the_settings_come_back_from_the_form_as_they_were(self, world: World) -> None:
         given = world.settings
         names = [f.name for f in form(world.connector.settings)]
-        again = parse(world.connector.settings, {name: _plain(getattr(given, name)) for name in names})
+        again: Any = parse(world.connector.settings, {name: _plain(getattr(given, name)) for name in names})
         assert again == given
 
     async def test_a_missing_field_is_named(self, world: World) -> None:

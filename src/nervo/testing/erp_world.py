@@ -93,8 +93,9 @@ def shipping(gross: str) -> Charge:
 def sold(number: str, *lines: OrderLine, email: str = "anna@example.com", charges: tuple[Charge, ...] = ()) -> Order:
     """An order as a channel has it: two shirts where no lines are given."""
     goods = lines or (line("SHIRT-M", 2, "24.40"),)
-    total = sum((part.total_gross for part in (*goods, *charges)), Decimal(0))
-    tax = sum((part.total_tax for part in (*goods, *charges)), Decimal(0))
+    parts: tuple[OrderLine | Charge, ...] = (*goods, *charges)
+    total = sum((part.total_gross for part in parts), Decimal(0))
+    tax = sum((part.total_tax for part in parts), Decimal(0))
     return Order(
         number, f"#{number}", "1", OrderStatus.OPEN, "open", PaymentStatus.PAID, FulfilmentStatus.UNFULFILLED, "EUR", goods, total, tax,
         AT, AT, Party("Niccolò D’Agata", email), replace(HOME, email=email), HOME, charges,

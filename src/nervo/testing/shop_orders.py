@@ -6,7 +6,7 @@ import pytest
 
 from nervo.errors import NotFound, Rejected, Unsupported
 from nervo.model.fulfilment import Fulfilment, FulfilmentStatus, ShippedLine
-from nervo.model.orders import Order, OrderStatus, sum_of_parts
+from nervo.model.orders import Charge, Order, OrderLine, OrderStatus, sum_of_parts
 from nervo.model.parties import Address, FiscalData
 from nervo.model.payments import PaymentStatus
 from nervo.testing.shop_world import ShopWorld
@@ -75,7 +75,7 @@ class ShopOrders:
     async def test_an_order_has_what_was_bought_by_whom(self, world: ShopWorld) -> None:
         number = world.sell(("MUG-1", 2), ("SHIRT-S", 1), email="niccolo@example.com", address=BUYER)
         order: Order = await world.port.order(number)
-        assert [(line.sku, line.quantity) for line in order.lines] == [("MUG-1", 2), ("SHIRT-S", 1)]
+        assert [(line.sku, line.quantity) for line in order.lines] == [("MUG-1", Decimal(2)), ("SHIRT-S", Decimal(1))]
         assert order.customer.email == "niccolo@example.com"
         for field in ("street", "postal_code", "city", "country"):
             assert getattr(order.shipping, field) == getattr(BUYER, field)
@@ -99,11 +99,12 @@ class ShopOrders:
     async def test_an_order_adds_up_to_the_cent(self, world: ShopWorld, lines: list[tuple[str, int]]) -> None:
         number = world.sell(*lines, shipping_gross=Decimal("4.99"))
         order: Order = await world.port.order(number)
-        for part in (*order.lines, *order.charges):
+        parts: tuple[OrderLine | Charge, ...] = (*order.lines, *order.charges)
+        for part in parts:
             assert part.total_net + part.total_tax == part.total_gross
             assert part.total_gross == part.total_gross.quantize(Decimal("0.01"))
         assert sum_of_parts(order) == order.total_gross
-        assert sum((p.total_tax for p in (*order.lines, *order.charges)), Decimal(0)) == order.total_tax
+        assert sum((p.total_tax for p in parts), Decimal(0)) == order.total_tax
         if (await world.port.check()).prices_include_tax:
             goods = sum((world.simulator.price(sku) * n for sku, n in lines), Decimal(0))
             assert order.total_gross == goods + Decimal("4.99")

@@ -1,0 +1,7 @@
+"""Shopify against the conformance suite of its port."""
+
+from nervo.testing import ShopConformance
+
+
+class TestConformance(ShopConformance):
+    connector = "shopify"
