@@ -1,4 +1,7 @@
-"""WooCommerce's REST API: one function per call, and its refusals as our errors. No retry, no sleep."""
+"""WooCommerce's REST API: one function per call, and its refusals as our errors. No retry, no sleep.
+
+Updates go by POST, which WooCommerce takes like PUT: the HTTP library repeats a PUT by itself when a kept connection drops.
+"""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -101,13 +104,13 @@ class Client:
         return await self._send("POST", "products", values, wire.Product)
 
     async def update_product(self, id: int | str, values: Mapping[str, Any]) -> wire.Product:
-        return await self._send("PUT", f"products/{id}", values, wire.Product)
+        return await self._send("POST", f"products/{id}", values, wire.Product)
 
     async def create_variation(self, parent: int | str, values: Mapping[str, Any]) -> wire.Product:
         return await self._send("POST", f"products/{parent}/variations", values, wire.Product)
 
     async def update_variation(self, parent: int | str, id: int | str, values: Mapping[str, Any]) -> wire.Product:
-        return await self._send("PUT", f"products/{parent}/variations/{id}", values, wire.Product)
+        return await self._send("POST", f"products/{parent}/variations/{id}", values, wire.Product)
 
     async def categories(self, name: str, parent: int) -> list[wire.Category]:
         where = {"search": name, "parent": str(parent), "per_page": "100"}
@@ -127,7 +130,7 @@ class Client:
         return await self._get(f"orders/{id}", wire.Order)
 
     async def update_order(self, id: str, values: Mapping[str, Any]) -> wire.Order:
-        return await self._send("PUT", f"orders/{id}", values, wire.Order)
+        return await self._send("POST", f"orders/{id}", values, wire.Order)
 
     async def refunds(self, order: int) -> list[wire.Refund]:
         return await self._get(f"orders/{order}/refunds", list[wire.Refund], per_page="100")
@@ -147,7 +150,7 @@ class Client:
         return await self._send("POST", "webhooks", values, wire.Webhook)
 
     async def update_webhook(self, id: int, values: Mapping[str, Any]) -> wire.Webhook:
-        return await self._send("PUT", f"webhooks/{id}", values, wire.Webhook)
+        return await self._send("POST", f"webhooks/{id}", values, wire.Webhook)
 
     async def _get(self, path: str, type: type[T], **params: str) -> T:
         doing = f"reading {path} from WooCommerce"

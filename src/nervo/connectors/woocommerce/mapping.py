@@ -36,7 +36,7 @@ TRACKING = "_wc_shipment_tracking_items"
 UNSELLABLE = ("variable", "grouped", "external", "variable-subscription")
 
 
-def listing(row: wire.Product) -> Listing:
+def listing(row: wire.Product, product_name: str = "") -> Listing:
     """What is sold: a simple product or a variation. A reduced price shows the regular one as compare-at."""
     remote = {"product": str(row.parent_id), "variation": str(row.id)} if row.parent_id else {"product": str(row.id)}
     shown = row.sale_price if row.on_sale and row.sale_price else row.regular_price
@@ -45,7 +45,7 @@ def listing(row: wire.Product) -> Listing:
     return Listing(
         sku=row.sku, remote=remote, quantity=int(row.stock_quantity or 0) if counted else None,
         price=Decimal(shown) if shown else None, compare_at=Decimal(row.regular_price) if reduced else None,
-        gtin=row.global_unique_id or None, title=row.name,
+        gtin=row.global_unique_id or None, title=f"{product_name} - {row.name}" if product_name else row.name,
     )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ class Products:
             rows.append(await self._create_simple(product, rest[0]))
         elif rest:
             rows += await self._variable(product, rest, known)
-        return tuple(mapping.listing(row) for row in rows)
+        return tuple(mapping.listing(row, product.name if row.parent_id else "") for row in rows)
 
     async def _update_simple(self, product: Product, variant: Variant, id: str, alone: bool) -> wire.Product:
         """A simple product that is one of several variants keeps the words the shop gave it."""

@@ -30,6 +30,7 @@ class Shelves:
     def __init__(self, client: Client) -> None:
         self.client = client
         self._currency = ""
+        self._names: dict[int, str] = {}
 
     async def listings(self, after: str | None) -> tuple[tuple[Listing, ...], str | None]:
         """Pages of 100 products in the order of ids, each variable product with all its variations."""
@@ -37,8 +38,17 @@ class Shelves:
         rows, pages = await self.client.products(page=str(page), orderby="id", order="asc")
         parents = [row for row in rows if row.variations]
         variations = await _together([partial(self._all_variations, p) for p in parents])
+        self._names |= {row.id: row.name for row in parents}
         found = [row for row in rows if row.type not in mapping.UNSELLABLE] + [v for many in variations for v in many]
-        return tuple(mapping.listing(row) for row in found), str(page + 1) if page < pages else None
+        return await self.named(found), str(page + 1) if page < pages else None
+
+    async def named(self, rows: Sequence[wire.Product]) -> tuple[Listing, ...]:
+        """As listings. A variation's own name is its options only: its product's name, read once, goes before."""
+        unknown = {row.parent_id for row in rows if row.parent_id} - self._names.keys()
+        if unknown:
+            found, _ = await self.client.products(include=",".join(map(str, sorted(unknown))))
+            self._names |= dict.fromkeys(unknown, "") | {row.id: row.name for row in found}
+        return tuple(mapping.listing(row, self._names.get(row.parent_id, "")) for row in rows)
 
     async def read_listings(self, items: Sequence[Remote]) -> tuple[Listing, ...]:
         """By ids: simple products in one call, variations in one a product."""
@@ -46,7 +56,7 @@ class Shelves:
         for item in items:
             groups.setdefault(_parent(item), []).append(_id(item))
         found = await _together([partial(self._by_id, p, ids) for p, ids in groups.items()])
-        return tuple(mapping.listing(row) for rows in found for row in rows)
+        return await self.named([row for rows in found for row in rows])
 
     async def find_listings(self, skus: Sequence[str]) -> tuple[Listing, ...]:
         """The database compares without case: only exact SKUs count. One with a comma cannot be asked for."""
@@ -54,7 +64,7 @@ class Shelves:
         chunks = [wanted[i : i + SKUS_A_CALL] for i in range(0, len(wanted), SKUS_A_CALL)]
         found = [(await self.client.products(sku=",".join(chunk)))[0] for chunk in chunks]
         rows = (row for rows in found for row in rows if row.type not in mapping.UNSELLABLE)
-        return tuple(mapping.listing(row) for row in rows if row.sku in set(wanted))
+        return await self.named([row for row in rows if row.sku in set(wanted)])
 
     async def put_stock(self, items: Sequence[StockWrite]) -> tuple[ItemOutcome, ...]:
         """Turns stock keeping on with the figure, so that a quantity is never written to a product that does not count."""

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from nervo.connectors.woocommerce import simulator_customers as customers
 from nervo.connectors.woocommerce import simulator_shapes as shapes
 from nervo.connectors.woocommerce.simulator_orders import Orders
 from nervo.connectors.woocommerce.simulator_products import Catalogue
@@ -25,10 +26,6 @@ from nervo.model.parties import Address, FiscalData
 ID = r"{id:\d+}"
 PARENT = r"{parent:\d+}"
 Handler = Callable[[web.Request], Awaitable[Any]]
-CUSTOMER = {
-    "first_name": "Anna", "last_name": "D'Angelo", "address_1": "Via dell'Orso 7", "city": "Milano", "state": "MI", "postcode": "20121",
-    "country": "IT", "phone": "+39 02 000000",
-}  # fmt: skip
 
 
 class Simulator(Base):
@@ -91,9 +88,9 @@ class Simulator(Base):
         shipping = [{"method_title": "Corriere", "total": f"{net}", "total_tax": f"{tax}"}]
         values = {
             "line_items": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
-            "billing": {**CUSTOMER, **_billing(address), "email": email},
+            "billing": {**customers.billing(address), "email": email},
             "shipping_lines": shipping if shipping_gross else [], "payment_method": "stripe", "payment_method_title": "Carta",
-            "meta_data": _fiscal_meta(fiscal), "set_paid": paid,
+            "meta_data": customers.fiscal_meta(fiscal), "set_paid": paid,
         }  # fmt: skip
         row = self.orders.create(values)
         row |= {"created_via": "checkout", "transaction_id": f"ch_{row['id']}" if paid else ""}
@@ -103,6 +100,12 @@ class Simulator(Base):
         """A plug-in writes another total into an order."""
         row = self.orders.get(int(order_id))
         row["total"] = shapes.money(Decimal(row["total"]) + by)
+        self.orders.touch(row)
+
+    def set_raw_status(self, order_id: str, text: str) -> None:
+        """A plug-in registers a status of its own and gives it to the order."""
+        row = self.orders.get(int(order_id))
+        row["status"] = text
         self.orders.touch(row)
 
     def pay(self, order_id: str) -> None:
@@ -185,6 +188,7 @@ class Simulator(Base):
         self._authorization = (
             "Basic " + base64.b64encode(f"{self.consumer_key}:{self.consumer_secret}".encode()).decode()
         )
+        table += [("POST", path, handler) for method, path, handler in table if method == "PUT"]
         found = [web.route(method, base + path, self._answering(handler)) for method, path, handler in table]
         return [*found, web.route("*", "/{rest:.*}", self._answering(self._no_route))]
 
@@ -202,7 +206,9 @@ class Simulator(Base):
                 return _json(refusal.body(), refusal.status)
             if isinstance(found, web.Response):
                 return found
-            created = request.method == "POST" and not request.path.endswith("/batch")
+            created = (
+                request.method == "POST" and not request.path.endswith("/batch") and not request.path[-1].isdigit()
+            )
             return _json(found, 201 if created else 200)
 
         return answer
@@ -350,28 +356,6 @@ class Simulator(Base):
 
     def _body_of(self, resource: str, id: int) -> Row | None:
         return (self.orders.rows if resource == "order" else self.catalogue.rows).get(id)
-
-
-def _billing(address: Address | None) -> dict[str, str]:
-    if address is None:
-        return {}
-    first, _, last = address.name.partition(" ")
-    return {
-        "first_name": first, "last_name": last, "company": address.company, "address_1": address.street, "address_2": address.street2,
-        "city": address.city, "state": address.province, "postcode": address.postal_code, "country": address.country,
-        "phone": address.phone,
-    }  # fmt: skip
-
-
-def _fiscal_meta(fiscal: FiscalData | None) -> list[dict[str, str]]:
-    """Under the keys of a common Italian plug-in."""
-    if fiscal is None:
-        return []
-    keys = {
-        "_billing_partita_iva": fiscal.vat_number, "_billing_cod_fisc": fiscal.tax_code, "_billing_pec_email": fiscal.pec,
-        "_billing_codice_destinatario": fiscal.sdi_code, "_billing_choice_type": "invoice" if fiscal.wants_invoice else "receipt",
-    }  # fmt: skip
-    return [{"key": key, "value": value} for key, value in keys.items() if value]
 
 
 async def _read(request: web.Request) -> Any:
