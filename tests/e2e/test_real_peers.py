@@ -26,6 +26,7 @@ from nervo.model.payments import Payment, PaymentStatus
 from nervo.ports.erp import ErpOrderState, OrderDraft
 from nervo.staging.peers.tryton import TrytonPeer
 from nervo.staging.peers.vendure import VendurePeer
+from nervo.staging.real import TrytonWarehouse
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("NERVO_PEERS"), reason="NERVO_PEERS is not set"),
@@ -36,16 +37,16 @@ PLACE = Address("Anna Verdi", street="Via Garibaldi 5", postal_code="10122", cit
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def tryton() -> AsyncIterator[TrytonPeer]:
-    peer = TrytonPeer(templates=50)
+async def tryton(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TrytonPeer]:
+    peer = TrytonPeer(templates=50, rundir=tmp_path_factory.mktemp("tryton"))
     await peer.start()
     yield peer
     await peer.stop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vendure() -> AsyncIterator[VendurePeer]:
-    peer = VendurePeer()
+async def vendure(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VendurePeer]:
+    peer = VendurePeer(rundir=tmp_path_factory.mktemp("vendure"))
     await peer.start()
     yield peer
     await peer.stop()
@@ -142,6 +143,28 @@ async def test_a_payment_booked_twice_is_one_and_a_confirmed_order_stays_confirm
         booked = await erp.record_payment(written.erp_id, sold.payments[0], "shop-904-p1")
     again = await erp.confirm_order(written.erp_id)
     assert (booked.paid, again.state) == (Decimal("12.20"), ErpOrderState.CONFIRMED)
+
+
+async def test_a_sale_that_was_cut_off_between_confirming_and_processing_is_processed(erp: Any, tryton: TrytonPeer):
+    _, written = await placed(erp, "906", "12.20")
+    async with aiohttp.ClientSession() as http:
+        clerk = TrytonWarehouse(tryton.url, http)
+        await clerk.call("model.sale.sale.quote", [int(written.erp_id)])
+        await clerk.call("model.sale.sale.write", [int(written.erp_id)], {"state": "confirmed"})
+    assert (await erp.confirm_order(written.erp_id)).raw_state == "processing"
+
+
+async def test_a_cancellation_that_was_cut_off_before_the_payment_is_finished(erp: Any, tryton: TrytonPeer):
+    sold, written = await placed(erp, "907", "12.20")
+    await erp.confirm_order(written.erp_id)
+    await erp.record_payment(written.erp_id, sold.payments[0], "shop-907-p1")
+    async with aiohttp.ClientSession() as http:
+        clerk = TrytonWarehouse(tryton.url, http)
+        (sale,) = await clerk.call("model.sale.sale.read", [int(written.erp_id)], ["shipments", "invoices"])
+        await clerk.press("stock.shipment.out", "cancel", *sale["shipments"])
+        await clerk.press("account.invoice", "cancel", *sale["invoices"])
+    cancelled = await erp.cancel_order(written.erp_id)
+    assert (cancelled.state, cancelled.paid) == (ErpOrderState.CANCELLED, Decimal(0))
 
 
 async def test_a_cancelled_order_gives_its_goods_back_and_can_be_cancelled_again(erp: Any):

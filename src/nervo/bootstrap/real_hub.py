@@ -99,7 +99,9 @@ async def hub_between(
             "url": vendure.url, "user": vendure.user, "password": vendure.password, "webhook_secret": vendure.hook_secret,
         },
     }  # fmt: skip
-    settings = {name: kit.parse(registry.connector(name).settings, values) for name, values in given.items()}
+    settings: dict[str, Any] = {
+        name: kit.parse(registry.connector(name).settings, values) for name, values in given.items()
+    }
     remotes = {name: connected(CONFIG.connections[name], settings[name], clock) for name in given}
     readers = {"vendure": registry.connector("vendure").hints}
     running = Running(db, CONFIG, remotes, clock, "demo", readers=readers, poll_s=POLL_S)  # type: ignore[arg-type]

@@ -90,6 +90,10 @@ class Documents:
         if row.state == "quotation":
             await self.client.button("sale.sale", "confirm", [row.id])
             row = await self._sale(erp_id)
+        if row.state == "confirmed":
+            # Tryton processes in a transaction of its own after the confirmation: one that was cut off in between reserves nothing.
+            await self.client.button("sale.sale", "process", [row.id])
+            row = await self._sale(erp_id)
         return mapping.erp_order(row)
 
     async def record_payment(self, erp_id: str, payment: Payment, key: str) -> ErpOrder:
@@ -112,7 +116,7 @@ class Documents:
     async def cancel_order(self, erp_id: str) -> ErpOrder:
         """Cancels shipments, draft invoices and payments of a confirmed sale, then the sale. A posted invoice needs a person."""
         row = await self._sale(erp_id)
-        if mapping.erp_order(row).state is ErpOrderState.CANCELLED:
+        if mapping.erp_order(row).state is ErpOrderState.CANCELLED and all(p.state == "failed" for p in row.payments):
             return mapping.erp_order(row)
         if any(s.state in SENT for s in row.shipments) or any(m.state == "done" for m in row.moves):
             raise Rejected(
