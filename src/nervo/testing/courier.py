@@ -58,8 +58,12 @@ class CourierConformance(Common):
     async def test_what_it_cannot_do_is_unsupported_before_any_call(self, world: World) -> None:
         can, port, calls = world.port.capabilities, world.port, len(world.exchanges)
         cash = consignment(world, "ORDER-1", Decimal("10.00"))
-        acts: dict[str, Act] = {"cash_on_delivery": lambda: port.buy(cash), "void": lambda: port.void("1"), "manifest": lambda: port.close_day(["1"]),
-                "lookup": lambda: port.find("1")}  # fmt: skip
+        acts: dict[str, Act] = {
+            "cash_on_delivery": lambda: port.buy(cash),
+            "void": lambda: port.void("1"),
+            "manifest": lambda: port.close_day(["1"]),
+            "lookup": lambda: port.find("1"),
+        }
         for act in (act for name, act in acts.items() if not getattr(can, name)):
             with pytest.raises(Unsupported):
                 await act()
