@@ -153,7 +153,8 @@ async def test_a_sale_that_was_cut_off_between_confirming_and_processing_is_proc
         clerk = TrytonWarehouse(tryton.url, http)
         await clerk.call("model.sale.sale.quote", [int(written.erp_id)])
     with closing(sqlite3.connect(tryton.rundir / "erp.sqlite", timeout=10)) as books, books:
-        books.execute("UPDATE sale_sale SET state = 'confirmed' WHERE id = ?", (int(written.erp_id),))
+        confirmed = "UPDATE sale_sale SET state = 'confirmed', sale_date = date('now') WHERE id = ?"
+        books.execute(confirmed, (int(written.erp_id),))
     assert (await erp.confirm_order(written.erp_id)).raw_state == "processing"
 
 
