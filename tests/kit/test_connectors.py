@@ -71,3 +71,21 @@ def docs() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_an_installed_package_brings_its_connector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "acme/__init__.py": "",
+        "acme/manifest.toml": 'name = "acme"\nkind = "courier"\ntitle = "Acme"\n',
+        "acme-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: acme\nVersion: 1\n",
+        "acme-1.dist-info/entry_points.txt": "[nervo.connectors]\nacme = acme\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    registry.connectors.cache_clear()
+    try:
+        assert (registry.connector("acme").package, registry.connector("acme").kind) == ("acme", "courier")
+    finally:
+        registry.connectors.cache_clear()
