@@ -130,6 +130,9 @@ class Publication(models.Model):
     latency_ms = models.IntegerField(default=0)
     attempts = models.IntegerField(default=0)
     error = Text(default="")
+    refused = Text(default="", db_default="")  # the value that was held or refused; another one is tried again
+    refused_tick = models.BigIntegerField(default=0, db_default=0)
+    approved = Text(default="", db_default="")  # the value that a person has accepted
 
     class Meta:
         indexes = [
@@ -182,10 +185,24 @@ class SaleOrder(models.Model):
     fulfilments = Text(default="[]")
     found_by = Text(default="")
     approved = models.BooleanField(default=False)
+    corrections = Text(default="{}", db_default="{}")  # a person's changes, put on every reading of the channel's order
+    pending = Text(default="", db_default="")  # customer · order: sent to the ERP, outcome not known yet
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="order_once")]
         indexes = [models.Index(fields=["state", "-placed_ms"], name="order_state")]
+
+
+class FlowDue(models.Model):
+    """A flow that an order needs: written with what makes it needed, gone when it has run. `tick` tells one need from the next."""
+
+    pk = models.CompositePrimaryKey("order_id", "flow")
+    order_id = models.BigIntegerField()
+    flow = Text()
+    tick = models.BigIntegerField()
+    since_ms = Millis()
+    attempts = models.IntegerField(default=0)
+    error = Text(default="")
 
 
 class Event(models.Model):
@@ -252,6 +269,7 @@ class Command(models.Model):
     created_ms = Millis()
     state = Text(default="new", db_index=True)  # new · done · failed
     result = Text(default="")
+    ended_ms = Millis(default=0, db_default=0)
 
 
 class SourceCursor(models.Model):
@@ -284,6 +302,17 @@ class Lease(models.Model):
     owner = Text()
     epoch = models.BigIntegerField()
     expires_ms = Millis()
+
+
+class Heartbeat(models.Model):
+    """When a loop of a hub process last turned. The loop named "hub" is the process itself: active or standby."""
+
+    pk = models.CompositePrimaryKey("owner", "loop")
+    owner = Text()
+    loop = Text()
+    state = Text(default="ok")  # ok · failing · late · dead; of "hub": active · standby
+    turned_ms = Millis()
+    error = Text(default="")
 
 
 class Counter(models.Model):
