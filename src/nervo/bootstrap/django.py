@@ -17,6 +17,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "nervo.panel.access.OnlyLook",
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
 CONTEXT = [
@@ -24,8 +26,59 @@ CONTEXT = [
     "django.contrib.auth.context_processors.auth",
     "django.contrib.messages.context_processors.messages",
     "django.template.context_processors.i18n",
-    "django.template.context_processors.static",
+    "nervo.panel.pages.frame",
 ]
+
+# What the panel is made of.
+PAGES: dict[str, Any] = dict(
+    ALLOWED_HOSTS=["*"],
+    USE_TZ=True,
+    TIME_ZONE="Europe/Rome",
+    INSTALLED_APPS=[
+        "django.contrib.contenttypes",
+        "django.contrib.auth",
+        "django.contrib.sessions",
+        "django.contrib.messages",
+        "nervo.store.apps.StoreConfig",
+        "nervo.panel",
+    ],
+    MIDDLEWARE=MIDDLEWARE,
+    ROOT_URLCONF="nervo.panel.urls",
+    TEMPLATES=[
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "APP_DIRS": True,
+            "OPTIONS": {"context_processors": CONTEXT},
+        }
+    ],
+    LANGUAGE_CODE="it",
+    LANGUAGES=[("it", "Italiano"), ("en", "English")],
+    USE_I18N=True,
+    LOCALE_PATHS=[str(Path(__file__).parents[1] / "panel" / "locale")],
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    LOGGING_CONFIG=None,
+)
+# Passwords, sessions and cookies.
+ACCESS: dict[str, Any] = dict(
+    PASSWORD_HASHERS=["django.contrib.auth.hashers.Argon2PasswordHasher"],
+    AUTH_PASSWORD_VALIDATORS=[
+        {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+        {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    ],
+    LOGIN_URL="/login/",
+    LOGIN_REDIRECT_URL="/",
+    SESSION_COOKIE_NAME="nervo_session",
+    SESSION_COOKIE_AGE=7 * 24 * 3600,
+    SESSION_COOKIE_HTTPONLY=True,
+    SESSION_COOKIE_SAMESITE="Lax",
+    CSRF_COOKIE_NAME="nervo_csrf",
+    CSRF_COOKIE_HTTPONLY=True,
+    CSRF_COOKIE_SAMESITE="Lax",
+    LANGUAGE_COOKIE_NAME="nervo_language",
+    LANGUAGE_COOKIE_AGE=365 * 24 * 3600,
+    LANGUAGE_COOKIE_HTTPONLY=True,
+    LANGUAGE_COOKIE_SAMESITE="Lax",
+)
 
 
 def configure(
@@ -42,45 +95,9 @@ def configure(
         NERVO_DATA_DIR=data_dir,
         DEBUG=debug,
         SECRET_KEY=secret_key,
-        ALLOWED_HOSTS=["*"],
-        USE_TZ=True,
-        TIME_ZONE="Europe/Rome",
         DATABASES={"default": database(database_url)},
-        INSTALLED_APPS=[
-            "django.contrib.contenttypes",
-            "django.contrib.auth",
-            "django.contrib.sessions",
-            "django.contrib.messages",
-            "django.contrib.staticfiles",
-            "nervo.store.apps.StoreConfig",
-            "nervo.panel",
-        ],
-        MIDDLEWARE=MIDDLEWARE,
-        ROOT_URLCONF="nervo.panel.urls",
-        STATIC_URL="/static/",
-        TEMPLATES=[
-            {
-                "BACKEND": "django.template.backends.django.DjangoTemplates",
-                "APP_DIRS": True,
-                "OPTIONS": {"context_processors": CONTEXT},
-            }
-        ],
-        LANGUAGE_CODE="it",
-        LANGUAGES=[("it", "Italiano"), ("en", "English")],
-        USE_I18N=True,
-        LOCALE_PATHS=[str(Path(__file__).parents[1] / "panel" / "locale")],
-        PASSWORD_HASHERS=["django.contrib.auth.hashers.Argon2PasswordHasher"],
-        AUTH_PASSWORD_VALIDATORS=[
-            {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-            {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-        ],
-        LOGIN_URL="/login/",
-        LOGIN_REDIRECT_URL="/",
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        CSRF_COOKIE_SAMESITE="Lax",
-        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        LOGGING_CONFIG=None,
+        **PAGES,
+        **ACCESS,
     )
     django.setup()
 
@@ -96,7 +113,7 @@ def database(url: str) -> dict[str, Any]:
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
-                "PRAGMA wal_autocheckpoint=4000",
+                "PRAGMA wal_autocheckpoint=1000",
             },
         }
     if parts.scheme in ("postgresql", "postgres"):

@@ -9,7 +9,7 @@ from nervo.connectors.shopify import mapping, queries, wire
 from nervo.connectors.shopify.shelves import MOST_PAGES, Shelves
 from nervo.errors import Misunderstood, NotFound, Rejected, Unsupported
 from nervo.model.catalog import Product, Variant
-from nervo.ports.shop import Listing
+from nervo.ports.shop import ALL_FIELDS, Listing
 
 MOST_OPTIONS = 3
 MOST_VARIANTS_A_CALL = 250
@@ -19,7 +19,11 @@ class Products(Shelves):
     """The catalogue half of the connector."""
 
     async def put_product(
-        self, product: Product, known: Mapping[str, Mapping[str, str]], key: str
+        self,
+        product: Product,
+        known: Mapping[str, Mapping[str, str]],
+        key: str,
+        fields: frozenset[str] = ALL_FIELDS,
     ) -> tuple[Listing, ...]:
         """By the known SKUs' product, else by handle (from the product's code), else new. Prices and stock stay; a new variant
         begins at 0.00 with none, counted at our location. A draft stays a draft."""
@@ -27,12 +31,12 @@ class Products(Shelves):
         if len(names) > MOST_OPTIONS:
             raise Unsupported(f"writing {product.code} to Shopify", f"{len(names)} options", product=product.code)
         row = await self._find(product, known)
-        row = await self._update(product, row) if row else await self._create(product, names)
+        row = await self._update(product, row, fields) if row else await self._create(product, names)
         ids = {sku: remote["variant"] for sku, remote in known.items()}
         ids = {v.sku: v.id for v in row.variants.nodes if v.sku} | ids
         old = [v for v in product.variants if v.sku in ids]
         fresh = [v for v in product.variants if v.sku not in ids and v.active]
-        await self._update_variants(product, row, [(ids[v.sku], v) for v in old])
+        await self._update_variants(product, row, [(ids[v.sku], v) for v in old], fields)
         made = await self._create_variants(product, row, names, fresh)
         rows = await self._by_id([*(ids[v.sku] for v in old), *made])
         return await self._stocked(rows, key)
@@ -75,19 +79,23 @@ class Products(Shelves):
         payload = await self.client.mutate(queries.CREATE_PRODUCT, product=values, media=media)
         return _product(payload, product)
 
-    async def _update(self, product: Product, row: wire.Product) -> wire.Product:
-        values = {"id": row.id, "title": product.name, "descriptionHtml": product.description}
-        if not product.active and row.status != "ARCHIVED":
-            values["status"] = "ARCHIVED"
-        if product.active and row.status == "ARCHIVED":
-            values["status"] = "ACTIVE"
-        updated = _product(await self.client.mutate(queries.UPDATE_PRODUCT, product=values), product)
+    async def _update(self, product: Product, row: wire.Product, fields: frozenset[str]) -> wire.Product:
+        words = {"name": ("title", product.name), "description": ("descriptionHtml", product.description)}
+        values = dict(word for field, word in words.items() if field in fields)
+        if "active" in fields and product.active == (row.status == "ARCHIVED"):
+            values["status"] = "ACTIVE" if product.active else "ARCHIVED"
+        if not values:
+            return row
+        payload = await self.client.mutate(queries.UPDATE_PRODUCT, product={"id": row.id, **values})
+        updated = _product(payload, product)
         updated.variants = row.variants
         return updated
 
-    async def _update_variants(self, product: Product, row: wire.Product, pairs: Sequence[tuple[str, Variant]]) -> None:
+    async def _update_variants(
+        self, product: Product, row: wire.Product, pairs: Sequence[tuple[str, Variant]], fields: frozenset[str]
+    ) -> None:
         for start in range(0, len(pairs), MOST_VARIANTS_A_CALL):
-            values = [{"id": id, **_facts(v)} for id, v in pairs[start : start + MOST_VARIANTS_A_CALL]]
+            values = [{"id": id, **_facts(v, fields)} for id, v in pairs[start : start + MOST_VARIANTS_A_CALL]]
             _check(await self.client.mutate(queries.UPDATE_VARIANTS, product=row.id, variants=values), product)
 
     async def _create_variants(
@@ -96,7 +104,7 @@ class Products(Shelves):
         """The variant that Shopify makes with every product has no SKU yet: it is taken or replaced, nobody else's ever is."""
         blank = [v for v in row.variants.nodes if not v.sku] if len(row.variants.nodes) == 1 else []
         if not names and len(fresh) == 1 and blank:
-            await self._update_variants(product, row, [(blank[0].id, fresh[0])])
+            await self._update_variants(product, row, [(blank[0].id, fresh[0])], ALL_FIELDS)
             return [blank[0].id]
         if fresh and {o.name for o in row.options} != set(names):
             raise Rejected(
@@ -147,12 +155,12 @@ def _check(payload: wire.Payload, product: Product) -> None:
         )
 
 
-def _facts(variant: Variant) -> dict[str, Any]:
+def _facts(variant: Variant, fields: frozenset[str] = ALL_FIELDS) -> dict[str, Any]:
     """What the ERP says of a variant. Its weight goes as a number: GraphQL has no decimal there."""
     item: dict[str, Any] = {"sku": variant.sku, "tracked": True}
-    if variant.weight_g is not None:
+    if variant.weight_g is not None and "weight" in fields:
         item["measurement"] = {"weight": {"value": float(variant.weight_g), "unit": "GRAMS"}}
-    return {"inventoryItem": item} | ({"barcode": variant.gtin} if variant.gtin else {})
+    return {"inventoryItem": item} | ({"barcode": variant.gtin} if variant.gtin and "gtin" in fields else {})
 
 
 def _new(product: Product, variant: Variant, names: Sequence[str], location: str) -> dict[str, Any]:

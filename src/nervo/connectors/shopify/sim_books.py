@@ -125,6 +125,7 @@ class Order:
     cancel_reason: str | None = None
     buyer: Address = BUYER
     customer_id: int = FIRST_CUSTOMER
+    undocumented: str = ""
 
     @property
     def customer(self) -> str:
@@ -152,6 +153,8 @@ class Order:
         return sum((t.amount for t in self.transactions if t.kind in kinds), ZERO)
 
     def financial(self) -> str:
+        if self.undocumented:
+            return self.undocumented
         paid, refunded = self.sum_of("SALE", "CAPTURE"), self.sum_of("REFUND")
         if refunded:
             return "REFUNDED" if refunded >= paid else "PARTIALLY_REFUNDED"
