@@ -3,6 +3,11 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+PRODUCT_FIELDS = (
+    "name", "description", "attributes", "categories", "images", "options", "gtin", "weight", "dimensions", "active",
+)  # fmt: skip
+"""What of a product and its variants can belong to the ERP or to a channel. `dimensions` are length, width and height."""
+
 
 @dataclass(frozen=True, slots=True)
 class Image:

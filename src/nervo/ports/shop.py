@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from nervo.model.catalog import Product
+from nervo.model.catalog import PRODUCT_FIELDS, Product
 from nervo.model.fulfilment import Fulfilment
 from nervo.model.orders import Order
 from nervo.ports.common import Connected, Cursor, ItemOutcome, Page
+
+ALL_FIELDS = frozenset(PRODUCT_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +136,15 @@ class Shop(Connected, Protocol):
         ...
 
     async def put_product(
-        self, product: Product, known: Mapping[str, Mapping[str, str]], key: str
+        self,
+        product: Product,
+        known: Mapping[str, Mapping[str, str]],
+        key: str,
+        fields: frozenset[str] = ALL_FIELDS,
     ) -> tuple[Listing, ...]:
         """Creates or updates the product with its variants, without touching stock or prices of what exists. `known` maps the
-        SKUs that are already there to their `remote`. Returns a listing per variant."""
+        SKUs that are already there to their `remote`. Of what exists only `fields` (of PRODUCT_FIELDS) are written, the others
+        are the shop's own; what is created, a variant too, is given everything. Returns a listing per variant."""
         ...
 
     async def orders(self, after: Cursor | None) -> Page[Order]:

@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from nervo.errors import BadInput
+from nervo.model.catalog import PRODUCT_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,15 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionConfig:
-    """One connection. `mode` read: nothing is ever written there. `publishes` names the fields whose owner is the ERP."""
+    """One connection. `mode` read: nothing is ever written there. `publishes` names the kinds whose owner is the ERP, and
+    `product_fields` what of a product: the channel is given the others when the product is created there, and then owns them."""
 
     name: str
     connector: str
     mode: str = "read"
     settings: dict[str, Any] = field(default_factory=dict)
     publishes: tuple[str, ...] = ("stock", "price", "product")
+    product_fields: tuple[str, ...] = PRODUCT_FIELDS
     stock: StockRule = StockRule()
     price: PriceRule = PriceRule()
     orders: OrderRule = OrderRule()
@@ -119,6 +122,11 @@ def _connection(name: str, body: dict[str, Any], wrong: list[str]) -> Connection
     known = _known(ConnectionConfig, body, where, wrong)
     if known.get("mode", "read") not in ("read", "write"):
         wrong.append(f'{where}.mode: "{known["mode"]}" is neither read nor write')
+    wrong += [
+        f'{where}.product_fields: "{field}" is none of {", ".join(PRODUCT_FIELDS)}'
+        for field in known.get("product_fields", ())
+        if field not in PRODUCT_FIELDS
+    ]
     if "connector" not in known:
         wrong.append(f"{where}.connector: missing")
         known["connector"] = ""

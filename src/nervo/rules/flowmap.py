@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 
+from nervo.model.catalog import PRODUCT_FIELDS
 from nervo.rules.config import Config, ConnectionConfig, PriceRule, StockRule
 
-FIELDS = {
-    "product": "name, description, options, GTIN, weight, images, categories, active",
-    "price": "price, compare-at price",
-    "stock": "available to promise",
-}
+KINDS = ("product", "price", "stock")
 DOORBELL = "webhook or doorbell; sweep"
 
 
@@ -30,15 +27,19 @@ def data_flows(config: Config) -> list[DataFlow]:
     """Every flow that this configuration lets run, ERP to channels first."""
     erp = config.erp
     down = [
-        _published(erp, channel, kind) for channel in config.channels() for kind in FIELDS if kind in channel.publishes
+        _published(erp, channel, kind) for channel in config.channels() for kind in KINDS if kind in channel.publishes
     ]
     return down + [flow for channel in config.channels() for flow in _documents(config, channel)]
 
 
 def _published(erp: str, channel: ConnectionConfig, kind: str) -> DataFlow:
-    rule = {"stock": _stock(channel.stock), "price": _price(channel.price)}.get(kind, "")
+    fields, rule = {
+        "product": (", ".join(channel.product_fields), _product(channel.product_fields)),
+        "price": ("price, compare-at price", _price(channel.price)),
+        "stock": ("available to promise", _stock(channel.stock)),
+    }[kind]
     trigger = "ERP change, order accepted; read-back sweep" if kind == "stock" else "ERP change; sweep"
-    return DataFlow(kind, erp, channel.name, erp, trigger, FIELDS[kind], rule, channel.writable)
+    return DataFlow(kind, erp, channel.name, erp, trigger, fields, rule, channel.writable)
 
 
 def _documents(config: Config, channel: ConnectionConfig) -> list[DataFlow]:
@@ -66,6 +67,11 @@ def _documents(config: Config, channel: ConnectionConfig) -> list[DataFlow]:
             "shipment", erp, name, erp, "ERP order change", "lines, carrier, tracking number", "", channel.writable
         ),
     ]
+
+
+def _product(owned: tuple[str, ...]) -> str:
+    kept = [field for field in PRODUCT_FIELDS if field not in owned]
+    return f"given once, then the channel's own: {', '.join(kept)}" if kept else ""
 
 
 def _stock(rule: StockRule) -> str:

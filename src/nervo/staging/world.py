@@ -18,7 +18,8 @@ from nervo.model.prices import Price
 from nervo.model.stock import StockFigure
 from nervo.ports.common import Cursor, ItemOutcome, Outcome, Page
 from nervo.ports.erp import ErpCapabilities, ErpOrder, ErpOrderState, OrderDraft, OrderKey
-from nervo.ports.shop import Listing, ShopCapabilities, StockWrite
+from nervo.ports.shop import ALL_FIELDS, Listing, ShopCapabilities, StockWrite
+from nervo.rules.ownership import values
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
@@ -52,6 +53,7 @@ class WorldErp:
         self.book: list[str] = []
         self.faults, self.calls = Faults(), Counter[str]()
         self.on_hand: dict[str, Decimal] = {}
+        self.pages: dict[str, Product] = {}
         self.price: dict[str, Decimal] = {}
         self.orders: dict[str, ErpOrder] = {}
         self.lines: dict[str, list[tuple[str, Decimal]]] = {}
@@ -62,6 +64,7 @@ class WorldErp:
 
     def stock(self, sku: str, quantity: int, price: str = "10.00") -> None:
         self.on_hand[sku] = Decimal(quantity)
+        self.pages.setdefault(sku, _page(sku))
         self.price.setdefault(sku, Decimal(price))
         self.journal.append(sku)
 
@@ -82,7 +85,7 @@ class WorldErp:
         self.faults.take(self.faults.before, operation)
 
     async def products(self, after: Cursor | None) -> Page[Product]:
-        items = () if after else tuple(Product(s, f"Articolo {s}", (Variant(s),)) for s in self.on_hand)
+        items = () if after else tuple(self.pages.values())
         return Page(items, Cursor(START), False)
 
     async def prices(self, after: Cursor | None) -> Page[Price]:
@@ -156,6 +159,7 @@ class WorldShop:
         self.capabilities = ShopCapabilities(late_application_s=0.01, compare_and_set=compare_and_set)
         self.faults, self.calls = Faults(), Counter[str]()
         self.shown: dict[str, int] = dict.fromkeys(skus, 0)
+        self.pages = {sku: _page(sku) for sku in skus}
         self.price: dict[str, Decimal] = {}
         self.history: list[tuple[str, int]] = []
         self.sold: dict[str, Order] = {}
@@ -197,8 +201,11 @@ class WorldShop:
     async def find_listings(self, skus: Any) -> tuple[Listing, ...]:
         return tuple(self._listing(s) for s in skus if s in self.shown)
 
-    async def put_product(self, product: Product, known: Any, key: str) -> tuple[Listing, ...]:
+    async def put_product(
+        self, product: Product, known: Any, key: str, fields: frozenset[str] = ALL_FIELDS
+    ) -> tuple[Listing, ...]:
         self.calls["put_product"] += 1
+        self.pages[product.code] = _put(self.pages.get(product.code), product, fields)
         for variant in product.variants:
             self.shown.setdefault(variant.sku, 0)
         self.faults.take(self.faults.after, "put_product")
@@ -241,6 +248,19 @@ class WorldShop:
         if fulfilment.tracking_number not in told:
             told.append(fulfilment.tracking_number)
         return fulfilment.tracking_number
+
+
+def _page(sku: str) -> Product:
+    return Product(sku, f"Articolo {sku}", (Variant(sku),))
+
+
+def _put(there: Product | None, product: Product, fields: frozenset[str]) -> Product:
+    """What exists takes the owned fields only; what is new, a variant too, comes whole."""
+    if there is None:
+        return product
+    old = {variant.sku: variant for variant in there.variants}
+    put = {v.sku: replace(old[v.sku], **values(v, fields)) if v.sku in old else v for v in product.variants}
+    return replace(there, **values(product, fields), variants=tuple((old | put).values()))
 
 
 def _line(line_id: str, sku: str, quantity: int, unit: Decimal) -> OrderLine:

@@ -8,6 +8,7 @@ from nervo.model.catalog import Product
 from nervo.model.links import Link
 from nervo.ports.shop import Listing
 from nervo.rules.config import ConnectionConfig
+from nervo.rules.ownership import owned
 from nervo.store import facts, journal, links, publications
 from nervo.store.codec import text
 from nervo.store.database import Tx
@@ -34,7 +35,7 @@ class ProductPublisher:
 
     async def _publish(self, claim: Claim) -> None:
         product = await self.hub.db.read(lambda tx: facts.product(tx, claim.key))
-        digest = hashlib.sha256(text(product).encode()).hexdigest()[:32]
+        digest = _digest(product, self.channel) if product else ""
         if product is None or digest == claim.published:
             await self.hub.db.write(lambda tx: publications.unchanged(tx, self.channel.name, "product", [claim]))
             return
@@ -51,7 +52,8 @@ class ProductPublisher:
         found: tuple[Listing, ...] = await self.remote.call("find_listings", skus)
         known = {listing.sku: listing.remote for listing in found}
         key = hashlib.sha256(f"{self.channel.name}/product/{product.code}/{digest}".encode()).hexdigest()[:40]
-        result: tuple[Listing, ...] = await self.remote.call("put_product", product, known, key)
+        fields = frozenset(self.channel.product_fields)
+        result: tuple[Listing, ...] = await self.remote.call("put_product", product, known, key, fields)
         return result
 
     def _done(self, tx: Tx, claim: Claim, digest: str, listings: tuple[Listing, ...]) -> None:
@@ -81,6 +83,11 @@ class ProductPublisher:
         )
         if not again:
             journal.problem_of(tx, error, name, "product", claim.key, now)
+
+
+def _digest(product: Product, channel: ConnectionConfig) -> str:
+    """Of what this channel is given: a change of what it owns itself is no reason to write."""
+    return hashlib.sha256(text(owned(product, channel.product_fields)).encode()).hexdigest()[:32]
 
 
 async def link_existing(hub: Hub, channel: ConnectionConfig) -> int:

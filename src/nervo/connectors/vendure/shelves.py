@@ -12,7 +12,7 @@ from nervo.errors import BadInput, Rejected
 from nervo.model.catalog import Product, Variant
 from nervo.model.money import to_minor
 from nervo.ports.common import ItemOutcome, Outcome
-from nervo.ports.shop import Listing, PriceWrite, StockWrite
+from nervo.ports.shop import ALL_FIELDS, Listing, PriceWrite, StockWrite
 
 READ_BATCH = 100
 SWEEP_PAGE = 500
@@ -127,38 +127,53 @@ class Shelves:
         return (*missing, *(ItemOutcome(i.sku, Outcome.DONE, observed=str(i.price)) for i in there))
 
     async def put_product(
-        self, product: Product, known: Mapping[str, Mapping[str, str]], key: str
+        self,
+        product: Product,
+        known: Mapping[str, Mapping[str, str]],
+        key: str,
+        fields: frozenset[str] = ALL_FIELDS,
     ) -> tuple[Listing, ...]:
         """By the known SKUs' product, else by slug (from the product's code), else new. New variants begin with price 0 and no
         stock, so that nobody can buy them before both were set."""
-        row = await self._product(product, known)
-        row = await self._option_groups(product, row)
+        row = await self._product(product, known, fields)
         have = {v.sku: v.id for v in row.variants}
         fresh = [v for v in product.variants if v.sku not in known and v.sku not in have]
+        row = await self._option_groups(product, row, product.variants if "options" in fields else fresh)
         created = await self._create_variants(product, row, fresh)
         old = {v.sku: known.get(v.sku, {}).get("variant") or have[v.sku] for v in product.variants if v not in fresh}
+        if "active" not in fields:
+            return await self._listings([*created, *await self._by_id(list(old.values()))])
         updates = [{"id": old[v.sku], "enabled": v.active} for v in product.variants if v.sku in old]
         updated = list((await self._update(updates)).values())
         return await self._listings([*created, *updated])
 
-    async def _product(self, product: Product, known: Mapping[str, Mapping[str, str]]) -> wire.Product:
+    async def _product(
+        self, product: Product, known: Mapping[str, Mapping[str, str]], fields: frozenset[str]
+    ) -> wire.Product:
         ids = [remote["product"] for remote in known.values() if remote.get("product")]
-        name, slug = product.name, mapping.slug(product.code)
+        slug = mapping.slug(product.code)
         found = await self._products({"id": {"in": ids[:1]}} if ids else {"slug": {"eq": slug}})
         language = (await self.about()).channel.defaultLanguageCode
-        words = {"languageCode": language, "name": name, "description": product.description}
+        words = {"name": product.name, "description": product.description}
         if found:
-            values = {"id": found[0].id, "enabled": product.active, "translations": [{**words, "slug": found[0].slug}]}
+            values: dict[str, Any] = {"enabled": product.active} if "active" in fields else {}
+            if ours := {field: word for field, word in words.items() if field in fields}:
+                values["translations"] = [{"languageCode": language, "slug": found[0].slug, **ours}]
+            if not values:
+                return found[0]
+            values["id"] = found[0].id
             return await self.client.mutate(queries.UPDATE_PRODUCT, "updateProduct", wire.Product, input=values)
-        values = {"enabled": product.active, "translations": [{**words, "slug": slug}]}
+        values = {"enabled": product.active, "translations": [{"languageCode": language, "slug": slug, **words}]}
         return await self.client.mutate(queries.CREATE_PRODUCT, "createProduct", wire.Product, input=values)
 
-    async def _option_groups(self, product: Product, row: wire.Product) -> wire.Product:
-        """A group an option name ("taglia"), each with the values that the variants have."""
+    async def _option_groups(self, product: Product, row: wire.Product, variants: Sequence[Variant]) -> wire.Product:
+        """A group an option name ("taglia"), each with the values that these variants have."""
+        if not variants:
+            return row
         language = (await self.about()).channel.defaultLanguageCode
         groups = {g.code: g for g in row.optionGroups}
         for name in option_names(product):
-            code, values = f"{row.slug}-{mapping.slug(name)}", dict.fromkeys(option(v, name) for v in product.variants)
+            code, values = f"{row.slug}-{mapping.slug(name)}", dict.fromkeys(option(v, name) for v in variants)
             options = [
                 {"code": mapping.slug(v), "translations": [{"languageCode": language, "name": v}]} for v in values
             ]

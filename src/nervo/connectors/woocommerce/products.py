@@ -9,7 +9,7 @@ from nervo.connectors.woocommerce import mapping, wire
 from nervo.connectors.woocommerce.client import Client
 from nervo.errors import Rejected
 from nervo.model.catalog import Product, Variant
-from nervo.ports.shop import Listing
+from nervo.ports.shop import ALL_FIELDS, Listing
 
 GRAMS = {"kg": "1000", "g": "1", "lbs": "453.59237", "oz": "28.349523125"}
 MILLIMETRES = {"m": "1000", "cm": "10", "mm": "1", "in": "25.4", "yd": "914.4"}
@@ -26,7 +26,9 @@ class Products:
         self._units: tuple[Decimal, Decimal] | None = None
         self._categories: dict[tuple[int, str], int] = {}
 
-    async def put_product(self, product: Product, known: Known, key: str) -> tuple[Listing, ...]:
+    async def put_product(
+        self, product: Product, known: Known, key: str, fields: frozenset[str] = ALL_FIELDS
+    ) -> tuple[Listing, ...]:
         """By the known SKUs; else the variable product by its own SKU; else new. Known simple products stay simple."""
         simple = [v for v in product.variants if v.sku in known and "variation" not in known[v.sku]]
         rest = [v for v in product.variants if v not in simple]
@@ -36,18 +38,20 @@ class Products:
                 f"publishing {product.code} to WooCommerce", f"{simple[0].sku} is a simple product", code="not_variable",
                 product=product.code, sku=simple[0].sku, fix="Make it a variable product in WooCommerce, then press Retry.",
             )  # fmt: skip
-        rows = [await self._update_simple(product, v, known[v.sku]["product"], alone) for v in simple]
+        rows = [await self._update_simple(product, v, known[v.sku]["product"], alone, fields) for v in simple]
         if rest and alone and rest[0].sku not in known:
             rows.append(await self._create_simple(product, rest[0]))
         elif rest:
-            rows += await self._variable(product, rest, known)
+            rows += await self._variable(product, rest, known, fields)
         return tuple(mapping.listing(row, product.name if row.parent_id else "") for row in rows)
 
-    async def _update_simple(self, product: Product, variant: Variant, id: str, alone: bool) -> wire.Product:
+    async def _update_simple(
+        self, product: Product, variant: Variant, id: str, alone: bool, fields: frozenset[str]
+    ) -> wire.Product:
         """A simple product that is one of several variants keeps the words the shop gave it."""
-        words = await self._words(product) if alone else {}
-        status = _status(product.active and variant.active)
-        return await self.client.update_product(id, {**words, **await self._measures(variant), **status})
+        words = await self._words(product, fields) if alone else {}
+        status = _status(product.active and variant.active) if "active" in fields else {}
+        return await self.client.update_product(id, {**words, **await self._measures(variant, fields), **status})
 
     async def _create_simple(self, product: Product, variant: Variant) -> wire.Product:
         values = {"type": "simple", **await self._words(product), **await self._measures(variant), "sku": variant.sku}
@@ -56,12 +60,16 @@ class Products:
         fresh = {"attributes": about, "images": _images(product), "manage_stock": True, "stock_quantity": 0}
         return await self.client.create_product({**values, **status, **fresh, **await self._tax_class(product)})
 
-    async def _variable(self, product: Product, variants: Sequence[Variant], known: Known) -> list[wire.Product]:
-        parent = await self._parent(product, known)
+    async def _variable(
+        self, product: Product, variants: Sequence[Variant], known: Known, fields: frozenset[str]
+    ) -> list[wire.Product]:
+        parent = await self._parent(product, known, fields)
         rows = []
         for variant in variants:
-            values = {**await self._measures(variant), "status": "publish" if variant.active else "private"}
             remote = known.get(variant.sku)
+            ours = fields if remote else ALL_FIELDS
+            status = {"status": "publish" if variant.active else "private"} if "active" in ours else {}
+            values = {**await self._measures(variant, ours), **status}
             if remote:
                 rows.append(await self.client.update_variation(remote["product"], remote["variation"], values))
             else:
@@ -70,24 +78,28 @@ class Products:
                 rows.append(await self.client.create_variation(parent.id, {**values, **fresh}))
         return rows
 
-    async def _parent(self, product: Product, known: Known) -> wire.Product:
+    async def _parent(self, product: Product, known: Known, fields: frozenset[str]) -> wire.Product:
         """A lost reply to its creation leaves a product without variations: it is found by its own SKU."""
         ids = [r["product"] for v in product.variants if (r := known.get(v.sku)) and "variation" in r]
         where = {"include": ids[0], "status": "any"} if ids else {"sku": parent_sku(product)}
         rows = [row for row in (await self.client.products(**where))[0] if row.type == "variable"]
-        values = {**await self._words(product), **_status(product.active)}
         if not rows:
+            values = {**await self._words(product), **_status(product.active), **await self._tax_class(product)}
             fresh = {"type": "variable", "sku": parent_sku(product), "images": _images(product)}
-            values = {**values, **fresh, "attributes": attributes(product, []), **await self._tax_class(product)}
-            return await self.client.create_product(values)
-        attributes_ = attributes(product, rows[0].attributes)
-        return await self.client.update_product(rows[0].id, {**values, "attributes": attributes_})
+            about = attributes(product, [], product.variants)
+            return await self.client.create_product({**values, **fresh, "attributes": about})
+        values = {**await self._words(product, fields), **(_status(product.active) if "active" in fields else {})}
+        chosen = product.variants if "options" in fields else [v for v in product.variants if v.sku not in known]
+        if chosen or "attributes" in fields:
+            values["attributes"] = attributes(product, rows[0].attributes, chosen, about="attributes" in fields)
+        return await self.client.update_product(rows[0].id, values) if values else rows[0]
 
-    async def _words(self, product: Product) -> dict[str, Any]:
+    async def _words(self, product: Product, fields: frozenset[str] = ALL_FIELDS) -> dict[str, Any]:
         """What the ERP does not say is left as the shop has it."""
-        categories = [{"id": await self._category(c.path)} for c in product.categories if c.path]
+        paths = [c.path for c in product.categories if c.path] if "categories" in fields else []
+        categories = [{"id": await self._category(path)} for path in paths]
         words = {"name": product.name, "description": product.description, "categories": categories}
-        return {k: v for k, v in words.items() if v}
+        return {k: v for k, v in words.items() if v and k in fields}
 
     async def _category(self, path: Sequence[str]) -> int:
         """Each level by name under the one before; made where it is missing. WooCommerce gives names with & as &amp;."""
@@ -100,14 +112,16 @@ class Products:
             parent = self._categories[parent, name]
         return parent
 
-    async def _measures(self, variant: Variant) -> dict[str, Any]:
+    async def _measures(self, variant: Variant, fields: frozenset[str] = ALL_FIELDS) -> dict[str, Any]:
         sizes = {"length": variant.length_mm, "width": variant.width_mm, "height": variant.height_mm}
-        values: dict[str, Any] = {"global_unique_id": variant.gtin} if variant.gtin else {}
-        if variant.weight_g is None and not any(sizes.values()):
+        sizes = sizes if "dimensions" in fields else {}
+        weight_g = variant.weight_g if "weight" in fields else None
+        values: dict[str, Any] = {"global_unique_id": variant.gtin} if variant.gtin and "gtin" in fields else {}
+        if weight_g is None and not any(sizes.values()):
             return values
         grams, millimetres = await self._read_units()
-        if variant.weight_g is not None:
-            values["weight"] = _text(variant.weight_g / grams)
+        if weight_g is not None:
+            values["weight"] = _text(weight_g / grams)
         if any(sizes.values()):
             values["dimensions"] = {k: _text(v / millimetres) for k, v in sizes.items() if v is not None}
         return values
@@ -157,10 +171,14 @@ def option(variant: Variant, name: str) -> str:
     return variant.sku if name == "variante" and name not in variant.options else variant.options.get(name, "") or "-"
 
 
-def attributes(product: Product, there: Sequence[wire.Attribute]) -> list[dict[str, Any]]:
-    """The whole list, as WooCommerce replaces it: what the shop added stays, ours gain the options that are new."""
-    ours = {n: (list(dict.fromkeys(option(v, n) for v in product.variants)), True) for n in option_names(product)}
-    ours |= {n: ([v], False) for n, v in product.attributes.items() if n not in ours}
+def attributes(
+    product: Product, there: Sequence[wire.Attribute], variants: Sequence[Variant], *, about: bool = True
+) -> list[dict[str, Any]]:
+    """The whole list, as WooCommerce replaces it: what the shop added stays, ours gain the options of these variants that are
+    new. `about`: the product's own attributes are written too."""
+    names = option_names(product)
+    ours = {n: (list(dict.fromkeys(option(v, n) for v in variants)), True) for n in names if variants}
+    ours |= {n: ([v], False) for n, v in product.attributes.items() if about and n not in names}
     have = {a.name: a for a in there}
     kept = [_attribute(a.name, a.options, a.variation, a.id, a.visible) for a in there if a.name not in ours]
     made = [_attribute(n, _union(have.get(n), o, v), v, have[n].id if n in have else 0) for n, (o, v) in ours.items()]
