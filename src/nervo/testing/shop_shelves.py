@@ -8,7 +8,7 @@ import pytest
 from nervo.errors import OperatorError, Unsupported
 from nervo.model.catalog import Variant
 from nervo.ports.common import Outcome
-from nervo.ports.shop import StockWrite
+from nervo.ports.shop import ALL_FIELDS, StockWrite
 from nervo.testing.shop_world import PRODUCT, ShopWorld, gone, gone_remote
 
 ALL = {"MUG-1", "SHIRT-S", "SHIRT-M"}
@@ -167,6 +167,15 @@ class ShopShelves:
         await world.port.put_prices([await world.price_write("TOV-90", "45.00")])
         await world.port.put_product(replace(PRODUCT, name="Tovaglia"), known, "key 2")
         assert (world.simulator.quantity("TOV-90"), world.simulator.price("TOV-90")) == (6, Decimal("45.00"))
+
+    async def test_a_name_that_is_the_shops_own_is_given_once_and_then_kept(self, world: ShopWorld) -> None:
+        world.needs("products")
+        known = {x.sku: x.remote for x in await world.port.put_product(PRODUCT, {}, "key", frozenset())}
+        renamed = replace(PRODUCT, name="Runner")
+        for fields, title in ((ALL_FIELDS - {"name"}, PRODUCT.name), (ALL_FIELDS, "Runner")):
+            await world.port.put_product(renamed, known, title, fields)
+            (seen,) = await world.connect().find_listings(["TOV-90"])
+            assert title in seen.title
 
     async def test_a_new_variant_joins_its_product(self, world: ShopWorld) -> None:
         world.needs("products")

@@ -42,8 +42,8 @@ class Products:
         if rest and alone and rest[0].sku not in known:
             rows.append(await self._create_simple(product, rest[0]))
         elif rest:
-            rows += await self._variable(product, rest, known, fields)
-        return tuple(mapping.listing(row, product.name if row.parent_id else "") for row in rows)
+            return tuple(map(mapping.listing, rows)) + await self._variable(product, rest, known, fields)
+        return tuple(map(mapping.listing, rows))
 
     async def _update_simple(
         self, product: Product, variant: Variant, id: str, alone: bool, fields: frozenset[str]
@@ -62,7 +62,7 @@ class Products:
 
     async def _variable(
         self, product: Product, variants: Sequence[Variant], known: Known, fields: frozenset[str]
-    ) -> list[wire.Product]:
+    ) -> tuple[Listing, ...]:
         parent = await self._parent(product, known, fields)
         rows = []
         for variant in variants:
@@ -76,7 +76,7 @@ class Products:
                 chosen = [{"name": n, "option": option(variant, n)} for n in option_names(product)]
                 fresh = {"sku": variant.sku, "attributes": chosen, "manage_stock": True, "stock_quantity": 0}
                 rows.append(await self.client.create_variation(parent.id, {**values, **fresh}))
-        return rows
+        return tuple(mapping.listing(row, parent.name) for row in rows)
 
     async def _parent(self, product: Product, known: Known, fields: frozenset[str]) -> wire.Product:
         """A lost reply to its creation leaves a product without variations: it is found by its own SKU."""

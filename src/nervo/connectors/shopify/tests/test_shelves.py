@@ -12,7 +12,7 @@ from nervo.errors import BadInput, OutcomeUnknown, RateLimited, Rejected, Unsupp
 from nervo.kit.simulator import Fault, FaultKind
 from nervo.model.catalog import Product, Variant
 from nervo.ports.common import Outcome
-from nervo.ports.shop import StockWrite
+from nervo.ports.shop import ALL_FIELDS, StockWrite
 
 DONE, STALE, AGAIN = Outcome.DONE, Outcome.STALE, Outcome.THROTTLED
 
@@ -225,6 +225,37 @@ async def test_archiving_and_back_leaves_a_draft_a_draft(world: World) -> None:
         product.status = before
         await world.shop.put_product(replace(SHIRT, active=active), known, "k")
         assert product.status == after
+
+
+async def test_a_description_edited_by_hand_stays_where_the_shop_owns_it(world: World) -> None:
+    ours = ALL_FIELDS - {"description"}
+    known = {x.sku: x.remote for x in await world.shop.put_product(SHIRT, {}, "k", ours)}
+    product = world.simulator.books.by_sku("CAM-M").product  # type: ignore[union-attr]
+    assert product.description == "<p>Caffè</p>", "a created product is given everything"
+    product.description = "Scritta a mano"
+    await world.shop.put_product(replace(SHIRT, name="Camicia nuova"), known, "k2", ours)
+    assert (product.title, product.description) == ("Camicia nuova", "Scritta a mano")
+    await world.shop.put_product(SHIRT, known, "k3")
+    assert product.description == "<p>Caffè</p>"
+
+
+async def test_each_field_that_the_shop_owns_keeps_what_somebody_made_of_it(world: World) -> None:
+    known = {x.sku: x.remote for x in await world.shop.put_product(SHIRT, {}, "k", frozenset())}
+    variant = world.simulator.books.variants[known["CAM-M"]["variant"]]
+    assert (variant.barcode, variant.weight_g) == ("8001234567890", Decimal(250))
+    variant.barcode, variant.weight_g, variant.product.title, variant.product.status = (
+        "1",
+        Decimal(9),
+        "Mia",
+        "ARCHIVED",
+    )
+    more = replace(SHIRT, variants=(*SHIRT.variants, Variant("CAM-S", "8009", {"taglia": "S"}, Decimal(7))))
+    *_, fresh = await world.shop.put_product(more, known, "k2", frozenset())
+    assert (variant.barcode, variant.weight_g) == ("1", Decimal(9))
+    assert (variant.product.title, variant.product.status) == ("Mia", "ARCHIVED")
+    added = world.simulator.books.variants[fresh.remote["variant"]]
+    assert (added.barcode, added.weight_g) == ("8009", Decimal(7)), "what is new comes whole"
+    assert not calls(world, "UpdateProduct")
 
 
 async def test_options_that_shopify_cannot_hold_are_refused(world: World) -> None:

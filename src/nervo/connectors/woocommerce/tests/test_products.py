@@ -10,7 +10,7 @@ from nervo.connectors.woocommerce.simulator import Simulator
 from nervo.errors import OutcomeUnknown, Rejected
 from nervo.kit.simulator import Fault, FaultKind
 from nervo.model.catalog import Category, Image, Product, Variant
-from nervo.ports.shop import Listing
+from nervo.ports.shop import ALL_FIELDS, Listing
 
 CATEGORY = Category("12", ("Abbigliamento", "Cappelli & guanti"))
 HAT = Product(
@@ -25,10 +25,10 @@ HAT = Product(
 PEN = Product("PEN", "Penna", (Variant("PEN-1", "8002222222222", weight_g=Decimal("7.5")),))
 
 
-async def publish(woo: WooCommerce, product: Product) -> tuple[Listing, ...]:
+async def publish(woo: WooCommerce, product: Product, fields: frozenset[str] = ALL_FIELDS) -> tuple[Listing, ...]:
     """As the hub does: look up by SKU, then put."""
     found = await woo.find_listings([v.sku for v in product.variants])
-    return await woo.put_product(product, {x.sku: x.remote for x in found}, "key")
+    return await woo.put_product(product, {x.sku: x.remote for x in found}, "key", fields)
 
 
 async def test_a_product_with_variants_becomes_a_variable_one(shop: Simulator, woo: WooCommerce) -> None:
@@ -92,6 +92,45 @@ async def test_what_exists_keeps_its_stock_price_and_pictures(shop: Simulator, w
     await publish(woo, replace(mug, active=True))
     assert row["status"] == "publish"
     assert not [s for s in shop.seen if s.method != "GET" and b"stock" in s.body]
+
+
+async def test_a_created_product_is_given_the_fields_that_are_the_shops_own(shop: Simulator, woo: WooCommerce) -> None:
+    listings = await publish(woo, HAT, frozenset())
+    parent = shop.catalogue.rows[int(listings[0].remote["product"])]
+    small = shop.catalogue.rows[int(listings[0].remote["variation"])]
+    assert (parent["name"], parent["description"], len(parent["categories"])) == (HAT.name, "<p>Di lana</p>", 1)
+    assert (small["global_unique_id"], small["weight"], small["status"]) == ("8001111111111", "0.25", "publish")
+    (pen,) = await publish(woo, replace(PEN, description="Blu"), frozenset())
+    assert shop.catalogue.rows[int(pen.remote["product"])]["description"] == "Blu"
+
+
+async def test_a_description_edited_by_hand_stays_where_the_shop_owns_it(shop: Simulator, woo: WooCommerce) -> None:
+    for product in (HAT, replace(PEN, description="Blu")):
+        (listing, *_) = await publish(woo, product)
+        row = shop.catalogue.rows[int(listing.remote["product"])]
+        row["description"] = "Scritta a mano"
+        (listing, *_) = await publish(woo, replace(product, name="Nuovo nome"), ALL_FIELDS - {"description"})
+        assert (row["name"], row["description"]) == ("Nuovo nome", "Scritta a mano")
+        await publish(woo, product)
+        assert row["description"] == product.description
+
+
+async def test_each_field_that_the_shop_owns_keeps_what_somebody_made_of_it(shop: Simulator, woo: WooCommerce) -> None:
+    small, _ = await publish(woo, HAT)
+    parent, row = (shop.catalogue.rows[int(small.remote[k])] for k in ("product", "variation"))
+    parent |= {"status": "draft", "name": "A mano", "categories": []}
+    parent["attributes"][1]["options"] = ["seta"]
+    row |= {"status": "private", "global_unique_id": "8009999999999", "weight": "9"}
+    row["dimensions"]["length"] = "99"
+    wider = replace(HAT, variants=(*HAT.variants, Variant("HAT-L", options={"taglia": "L"}, weight_g=Decimal(500))))
+    listings = await publish(woo, wider, frozenset())
+    assert (parent["status"], parent["name"], parent["categories"]) == ("draft", "A mano", [])
+    options = {a["name"]: a["options"] for a in parent["attributes"]}
+    assert options == {"taglia": ["S", "M", "L"], "materiale": ["seta"]}, "the new size needs its option"
+    assert (row["status"], row["global_unique_id"], row["weight"]) == ("private", "8009999999999", "9")
+    assert row["dimensions"]["length"] == "99"
+    assert shop.catalogue.rows[int(listings[2].remote["variation"])]["weight"] == "0.5", "what is new comes whole"
+    assert [x.title for x in listings] == ["A mano - S", "A mano - M", "A mano - L"]
 
 
 async def test_a_new_variant_joins_and_the_shops_own_attributes_stay(shop: Simulator, woo: WooCommerce) -> None:
