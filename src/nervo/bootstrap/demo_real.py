@@ -32,7 +32,7 @@ from nervo.store.database import Database
 TEMPLATES, IN_STOCK = 50, 1000
 ORDERS_BEFORE, ORDERS_DURING, ORDERS_AFTER = 8, 6, 6
 STOCK_ROUNDS, PRICE_ROUNDS, SHIPPED = 10, 3, 3
-WAIT_S, LOOK_S = 90.0, 0.05
+WAIT_S, BACK_S, LOOK_S = 90.0, 150.0, 0.05
 ALIVE = ("processing", "done")
 
 
@@ -163,7 +163,7 @@ async def _orders(scene: Scene) -> None:
     scene.say("Starting Tryton again …")
     await scene.tryton.resume()
     back = time.monotonic()
-    await _until(lambda: _in_erp(scene, len(scene.placed)))
+    await _until(lambda: _in_erp(scene, len(scene.placed)), BACK_S)
     scene.report.took("Tryton back → all waiting orders in it", time.monotonic() - back)
     waited = {code for code, at in scene.in_erp_at.items() if at >= cut}
     for _ in range(ORDERS_AFTER):

@@ -32,6 +32,7 @@ Domain = list[Any]
 # Tryton answers a long poll after its own `long_polling_timeout`; one that we gave up on would keep a thread of it busy.
 BELL_TIMEOUT_S = 28.0
 BELL_CHANNEL = "nervo"
+TOO_SLOW = "Set long_polling_timeout = 20 under [bus] in trytond.conf."
 IDLE_S = 1.0  # gunicorn closes idle connections after 2 s
 
 STATUS: dict[int, type[NervoError]] = {
@@ -180,10 +181,17 @@ class Client:
         return await self._in_session(partial(self._listen, after))
 
     async def _listen(self, after: str, session: str) -> str:
-        answer = await self._bell.call(
-            "POST", f"/{self.settings.database}/bus", json={"channels": [BELL_CHANNEL], "last_message": after or None},
-            headers={"Authorization": f"Session {session}"}, operation="bus", safe=True, timeout_s=BELL_TIMEOUT_S,
-        )  # fmt: skip
+        try:
+            answer = await self._bell.call(
+                "POST", f"/{self.settings.database}/bus", json={"channels": [BELL_CHANNEL], "last_message": after or None},
+                headers={"Authorization": f"Session {session}"}, operation="bus", safe=True, timeout_s=BELL_TIMEOUT_S,
+            )  # fmt: skip
+        except Unavailable as error:
+            if type(error.__cause__) is TimeoutError:
+                raise Unsupported(
+                    "waiting for Tryton's doorbell", error.said, code="bus_too_slow", fix=TOO_SLOW
+                ) from error
+            raise
         doing = "waiting for Tryton's doorbell"
         if answer.status == 501:
             raise Unsupported(doing, "HTTP 501", code="no_bus", fix="Set allow_subscribe under [bus] in trytond.conf.")

@@ -72,6 +72,8 @@ class Desk(Simulator):
         asked = await request.json()
         assert asked["channels"] == ["nervo"]
         answer = self.bus.pop(0)
+        if answer == "late":
+            await asyncio.sleep(0.5)
         return web.Response(status=answer) if isinstance(answer, int) else web.json_response(answer)
 
 
@@ -209,6 +211,24 @@ async def test_a_tryton_without_its_bus_says_what_to_set(desk: Desk):
     with pytest.raises(Unsupported) as refused:
         await erp.doorbell("")
     assert "allow_subscribe" in refused.value.fix
+    await erp.close()
+
+
+async def test_a_bus_that_answers_too_late_says_what_to_set(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("nervo.connectors.tryton.client.BELL_TIMEOUT_S", 0.2)
+    erp = Tryton(settings(desk, doorbell=True), ToolBox())
+    desk.bus = ["late"]
+    with pytest.raises(Unsupported) as refused:
+        await erp.doorbell("")
+    assert "long_polling_timeout" in refused.value.fix
+    await erp.close()
+
+
+async def test_a_tryton_that_is_down_is_down_for_the_bell_too(desk: Desk):
+    erp = Tryton(settings(desk, doorbell=True), ToolBox())
+    desk.bus = [503]
+    with pytest.raises(Unavailable):
+        await erp.doorbell("")
     await erp.close()
 
 
