@@ -77,7 +77,8 @@ async def demo_real(say: Callable[[str], None], *, seed: int = 1) -> Report:
 async def _acts(scene: Scene) -> None:
     watch = asyncio.create_task(_watch_erp(scene))
     try:
-        await _products(scene)
+        if not await _products(scene):
+            return
         await _orders(scene)
         await _orders_arrived(scene)
         await _stock_agrees(scene, "stock after the orders")
@@ -87,6 +88,8 @@ async def _acts(scene: Scene) -> None:
         await _cancellation(scene)
         await _stock_agrees(scene, "stock at the end")
         scene.report.note("open problems in the hub", 0, len(_problems(scene.db)))
+    except PeerRefused as refused:
+        scene.report.note("refused by a program", "nothing", refused)
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
@@ -126,8 +129,8 @@ async def _together(*work: Awaitable[None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _products(scene: Scene) -> None:
-    """Every SKU of Tryton is on sale at Vendure at Tryton's price and quantity."""
+async def _products(scene: Scene) -> bool:
+    """Every SKU of Tryton is on sale at Vendure at Tryton's price and quantity. Without that there is nothing to go on with."""
     scene.say(f"Publishing {TEMPLATES} products with their variants from Tryton to Vendure …")
     started, wanted = time.monotonic(), await scene.warehouse.on_sale(scene.tryton.seed["wh1"])
 
@@ -135,7 +138,7 @@ async def _products(scene: Scene) -> None:
         shelf = await scene.customers.shelf()
         return {s: (x.cents, x.saleable) for s, x in shelf.items() if x.on_sale} == _as_shown(wanted)
 
-    await _until(there)
+    all_there = await _until(there)
     shelf = await scene.customers.shelf()
     right = sum(
         sku in shelf and (shelf[sku].cents, shelf[sku].saleable) == shown for sku, shown in _as_shown(wanted).items()
@@ -143,6 +146,7 @@ async def _products(scene: Scene) -> None:
     scene.report.note("SKUs at Vendure with Tryton's price and stock", len(wanted), right)
     scene.report.note("SKUs at Vendure in all", len(wanted), len(shelf))
     scene.report.took("first publication of all products", time.monotonic() - started)
+    return all_there
 
 
 def _as_shown(on_sale: Mapping[str, tuple[Decimal, int]]) -> dict[str, tuple[int, int]]:

@@ -1,9 +1,8 @@
 """A hub between a real Tryton and a real Vendure, on a store of its own, with a door for Vendure's doorbell."""
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from aiohttp import web
@@ -105,16 +104,15 @@ async def hub_between(
     remotes = {name: connected(CONFIG.connections[name], settings[name], clock) for name in given}
     readers = {"vendure": registry.connector("vendure").hints}
     running = Running(db, CONFIG, remotes, clock, "demo", readers=readers, poll_s=POLL_S)  # type: ignore[arg-type]
-    try:
+    async with AsyncExitStack() as ends:
         for remote in remotes.values():
+            ends.push_async_callback(remote.port.close)
             await _introduced(remote, say)
+        ends.push_async_callback(running.stop)
+        ends.push_async_callback(bell.close)
         await bell.open(running.hub, settings["vendure"])
         await running.start()
         yield running
-    finally:
-        await bell.close()
-        await running.stop()
-        await asyncio.gather(*(remote.port.close() for remote in remotes.values()))
 
 
 async def _introduced(remote: Remote, say: Callable[[str], None]) -> None:
