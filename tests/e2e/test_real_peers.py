@@ -21,6 +21,7 @@ from nervo.connectors.vendure import queries
 from nervo.errors import AuthFailed, Rejected
 from nervo.kit import settings as kit
 from nervo.kit.http import ToolBox
+from nervo.model.catalog import Product, Variant
 from nervo.model.fulfilment import FulfilmentStatus
 from nervo.model.orders import Order, OrderLine, OrderStatus
 from nervo.model.parties import Address, FiscalData, Party
@@ -183,6 +184,20 @@ async def test_a_cancelled_order_gives_its_goods_back_and_can_be_cancelled_again
     for _ in range(2):
         cancelled = await erp.cancel_order(written.erp_id)
     assert (cancelled.state, cancelled.paid, await left()) == (ErpOrderState.CANCELLED, Decimal(0), before)
+
+
+async def test_vendure_keeps_the_words_that_are_the_shops_own(vendure: VendurePeer):
+    values = {"url": vendure.url, "user": vendure.user, "password": vendure.password}
+    shop, product = connected("vendure", values), Product("ZZ-1", "Vaso", (Variant("ZZ-1-A"),), "Dell'ERP")
+    made = await shop.put_product(product, {}, "k", frozenset())
+    known = {listing.sku: listing.remote for listing in made}
+    changed = replace(product, name="Vaso nuovo", description="Nuova")
+    for fields in ({"name"}, set()):
+        await shop.put_product(changed, known, "k2", frozenset(fields))
+        document = "query P($id: ID!) { product(id: $id) { name description enabled } }"
+        seen = await shop.client.query(document, {"product": dict[str, Any]}, id=made[0].remote["product"])
+        assert seen["product"] == {"name": "Vaso nuovo", "description": "Dell'ERP", "enabled": True}
+    await shop.close()
 
 
 async def test_every_document_that_we_send_fits_vendures_own_schema(vendure: VendurePeer):
