@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -23,8 +24,20 @@ from nervo.store.database import Database
 PREFIX = "/hooks/"
 MAX_BODY_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 64
-BODY_TIMEOUT_S = 10.0
-NOT_KEPT = ("authorization", "cookie", "signature", "hmac", "token", "secret")
+NOT_NOW = "the store cannot take it now; send it again"
+TIMEOUT_S = 10.0
+KEPT = ("content-type", "user-agent")
+KEPT_ENDINGS = (
+    "-topic",
+    "-event",
+    "-event-id",
+    "-webhook-id",
+    "-delivery-id",
+    "-domain",
+    "-source",
+    "-version",
+    "-triggered-at",
+)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -51,9 +64,16 @@ class Ingest:
     """The ASGI application behind /hooks/<connection>. `refused` counts (connection, status) for the panel and tests."""
 
     def __init__(
-        self, db: Database, doors: Mapping[str, Door], clock: Clock, ring: Callable[[str], None] = lambda bell: None
+        self,
+        db: Database,
+        doors: Mapping[str, Door],
+        clock: Clock,
+        ring: Callable[[str], None] = lambda bell: None,
+        *,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
-        self._db, self._doors, self._clock, self._ring = db, doors, clock, ring
+        self._intake, self._doors, self._clock, self._ring = inbox.Intake(db), doors, clock, ring
+        self._timeout_s = timeout_s
         self.refused: Counter[tuple[str, int]] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,39 +95,46 @@ class Ingest:
         if scope["method"] != "POST":
             raise Refused(405, "POST only")
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
-        body = await _body(headers, receive)
+        _look(headers)
+        body = None
         try:
-            delivery = door.verify(WebhookRequest(headers, body))
-        except Forged as error:
-            raise Refused(401, error.doing) from error
-        except NervoError as error:
-            raise Refused(400, str(error)) from error
-        if _too_deep(body):
-            raise Refused(400, f"nested deeper than {MAX_DEPTH}")
-        await self._keep(door.connection, delivery, headers, body)
+            async with asyncio.timeout(self._timeout_s):
+                body = await _read(receive)
+                await self._keep(door.connection, _verified(door, headers, body), headers, body)
+        except TimeoutError as error:
+            late = Refused(408, "the body did not come in time") if body is None else Refused(503, NOT_NOW)
+            raise late from error
 
     async def _keep(self, connection: str, delivery: Delivery, headers: Mapping[str, str], body: bytes) -> None:
-        kept = text({k: v for k, v in headers.items() if not any(part in k for part in NOT_KEPT)})
+        kept = text({name: value for name, value in headers.items() if _kept(name)})
         digest = hashlib.sha256(body).hexdigest()
         row = (connection, delivery.topic, delivery.event_key, digest, kept, body, ms(self._clock.now()))
         try:
-            await self._db.write(lambda tx: inbox.add(tx, [row]))
+            await self._intake.add(row)
         except Exception as error:
             log.error("webhook_not_stored", connection=connection, error=repr(error))
-            raise Refused(503, "the store cannot take it now; send it again") from error
+            raise Refused(503, NOT_NOW) from error
 
 
-async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
+def _verified(door: Door, headers: Mapping[str, str], body: bytes) -> Delivery:
+    try:
+        delivery = door.verify(WebhookRequest(headers, body))
+    except Forged as error:
+        raise Refused(401, error.doing) from error
+    except NervoError as error:
+        raise Refused(400, str(error)) from error
+    if _may_be_json(headers) and _too_deep(body):
+        raise Refused(400, f"nested deeper than {MAX_DEPTH}")
+    return delivery
+
+
+def _look(headers: Mapping[str, str]) -> None:
+    """Refuses what need not be read."""
     if headers.get("content-encoding", "identity") != "identity":
         raise Refused(415, "compressed bodies are not taken")
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
         raise Refused(413, f"larger than {MAX_BODY_BYTES} bytes")
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await _read(receive)
-    except TimeoutError as error:
-        raise Refused(408, "the body did not come in time") from error
 
 
 async def _read(receive: Receive) -> bytes:
@@ -123,8 +150,21 @@ async def _read(receive: Receive) -> bytes:
             return bytes(body)
 
 
+@lru_cache(1024)
+def _kept(name: str) -> bool:
+    """Whether a header says what the delivery is. Signatures, tokens and cookies are never kept."""
+    return name in KEPT or name.endswith(KEPT_ENDINGS)
+
+
+def _may_be_json(headers: Mapping[str, str]) -> bool:
+    kind = headers.get("content-type", "")
+    return not kind or "json" in kind.lower()
+
+
 def _too_deep(body: bytes) -> bool:
     """Whether brackets nest deeper than MAX_DEPTH; those inside strings count too, which no real payload minds."""
+    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
+        return False
     depth = 0
     for bracket in body.translate(None, _NO_BRACKETS):
         depth += 1 if bracket in b"[{" else -1

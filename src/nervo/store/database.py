@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from django.db import OperationalError, close_old_connections, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from nervo.errors import Unavailable
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 MAX_GROUP = 256
+MAX_VALUES = 200
+ATTEMPTS = 5
 
 
 class Tx:
@@ -39,6 +41,19 @@ class Tx:
         """Runs a statement for each row; how many rows were touched in all."""
         self._cursor.executemany(sql, rows if isinstance(rows, list) else list(rows))
         return int(self._cursor.rowcount)
+
+    def values(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Runs a statement with all rows at once in place of its `{values}`; how many were touched.
+
+        `many` gives the interpreter's lock away at every row and has to wait for it; this does so once.
+        """
+        touched = 0
+        for start in range(0, len(rows), MAX_VALUES):
+            part = rows[start : start + MAX_VALUES]
+            one = f"({', '.join(['%s'] * len(part[0]))})"
+            self._cursor.execute(sql.format(values=", ".join([one] * len(part))), [v for row in part for v in row])
+            touched += int(self._cursor.rowcount)
+        return touched
 
     def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         self._cursor.execute(sql, args)
@@ -122,8 +137,15 @@ class Database:
 def _commit(group: list[Job]) -> None:
     try:
         results = _attempt(group)
+    except (OperationalError, InterfaceError) as error:
+        _give_back(error)
+        _one_by_one(group)
+        return
     except Exception as error:  # noqa: BLE001 - handed to the caller
-        _one_by_one(group, error)
+        if len(group) > 1:
+            _one_by_one(group)
+        else:
+            group[0][1].set_exception(error)
         return
     for (_, future), (result, failure) in zip(group, results, strict=True):
         future.set_exception(failure) if failure else future.set_result(result)
@@ -139,41 +161,62 @@ def _attempt(group: list[Job]) -> list[tuple[Any, Exception | None]]:
             try:
                 with transaction.atomic():
                     results.append((work(tx), None))
-            except OperationalError:
+            except (OperationalError, InterfaceError):
                 raise
             except Exception as error:  # noqa: BLE001 - handed to the caller
                 results.append((None, error))
     return results
 
 
-def _one_by_one(group: list[Job], first: Exception) -> None:
-    """After a failed group: each write alone, so that one poison write spoils nothing but itself."""
-    close_old_connections()
+def _one_by_one(group: list[Job]) -> None:
+    """After a failed group: each write alone, so that one poison write spoils nothing but itself. A database that is away fails
+    them all at once."""
+    away: Unavailable | None = None
     for work, future in group:
-        failure: Exception = first
-        for _ in range(5):
-            try:
-                future.set_result(_attempt([(work, future)])[0][0])
-                break
-            except OperationalError as error:
-                failure = Unavailable(
-                    "writing to the store",
-                    str(error),
-                    code="store_unavailable",
-                    fix="Free disk space or start the database.",
-                )
-                close_old_connections()
-            except Exception as error:  # noqa: BLE001 - handed to the caller
-                failure = error
-                break
-        if not future.done():
-            future.set_exception(failure)
+        try:
+            if away:
+                raise away
+            future.set_result(_alone(work))
+        except Unavailable as error:
+            away = error
+            future.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - handed to the caller
+            future.set_exception(error)
+
+
+def _alone(work: Callable[[Tx], T]) -> T:
+    """One write in its own transaction; deadlocks (PostgreSQL's 40P01) and lost connections are tried again."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                return work(Tx(cursor))
+        except (OperationalError, InterfaceError) as error:
+            _give_back(error)
+            if attempt == ATTEMPTS or _full_or_locked(error):
+                raise Unavailable("writing to the store", str(error), code="store_unavailable",
+                                  fix="Free disk space or start the database.") from error  # fmt: skip
+    raise AssertionError("unreachable")
+
+
+def _full_or_locked(error: Exception) -> bool:
+    """SQLite has waited for the lock already."""
+    return connection.vendor == "sqlite" and ("locked" in str(error) or "full" in str(error))
+
+
+def _give_back(error: Exception) -> None:
+    """A connection that may be broken is not used again."""
+    if isinstance(error, OperationalError | InterfaceError):
+        connection.close()
 
 
 def _read(work: Callable[[Tx], T]) -> T:
     try:
-        with connection.cursor() as cursor:
-            return work(Tx(cursor))
-    finally:
-        if connection.vendor != "sqlite":
-            close_old_connections()
+        return _looked(work)
+    except (OperationalError, InterfaceError) as error:
+        _give_back(error)
+        return _looked(work)
+
+
+def _looked(work: Callable[[Tx], T]) -> T:
+    with connection.cursor() as cursor:
+        return work(Tx(cursor))

@@ -1,0 +1,107 @@
+"""The store's writer: groups, poison writes, deadlocks, lost connections."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+
+import pytest
+from django.db import OperationalError, connection
+
+from nervo.errors import Unavailable
+from nervo.store import publications
+from nervo.store.database import Database, Tx
+
+COUNT = "INSERT INTO store_counter (name, value) VALUES (%s, %s)"
+MORE = "UPDATE store_counter SET value = value + 1 WHERE name = %s"
+
+
+async def test_a_poison_write_in_a_group_spoils_nothing_but_itself(store: str) -> None:
+    db = Database()
+
+    def write(name: str, value: object):
+        return db.write(lambda tx: tx.run(COUNT, (name, value)))
+
+    outcomes = await asyncio.gather(*(write(f"n{i}", None if i == 3 else i) for i in range(8)), return_exceptions=True)
+    assert [isinstance(o, Exception) for o in outcomes] == [i == 3 for i in range(8)]
+    assert len(await db.read(lambda tx: tx.rows("SELECT name FROM store_counter"))) == 7
+    db.close()
+
+
+async def test_a_write_that_raises_runs_once_and_leaves_nothing(store: str) -> None:
+    db, runs = Database(), []
+
+    def refuses(tx: Tx) -> None:
+        runs.append(1)
+        tx.run(COUNT, ("a", 1))
+        raise KeyError("no")
+
+    with pytest.raises(KeyError):
+        await db.write(refuses)
+    assert len(runs) == 1
+    assert await db.read(lambda tx: tx.rows("SELECT name FROM store_counter")) == []
+    db.close()
+
+
+async def test_a_deadlock_is_tried_again(store: str) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer")
+    db, both = Database(writers=2), threading.Barrier(2, timeout=5)
+    await db.write(
+        lambda tx: tx.values("INSERT INTO store_counter (name, value) VALUES {values}", [("a", 0), ("b", 0)])
+    )
+
+    def crosswise(first: str, second: str):
+        def work(tx: Tx) -> None:
+            tx.run(MORE, (first,))
+            with suppress(threading.BrokenBarrierError):
+                both.wait()  # the second time round nobody else comes
+            both.abort()
+            tx.run(MORE, (second,))
+
+        return work
+
+    one = db.write(crosswise("a", "b"))
+    await asyncio.sleep(0.05)
+    await asyncio.gather(one, db.write(crosswise("b", "a")))
+    assert dict(await db.read(lambda tx: tx.rows("SELECT name, value FROM store_counter"))) == {"a": 2, "b": 2}
+    db.close()
+
+
+async def test_keys_marked_crosswise_by_two_writers_never_deadlock(store: str) -> None:
+    db = Database()
+    keys = [f"S{i:03}" for i in range(200)]
+
+    def mark(order: list[str]):
+        return db.write(lambda tx: publications.mark(tx, "shop", "stock", order, 1))
+
+    await asyncio.gather(*(mark(keys if i % 2 else keys[::-1]) for i in range(12)))
+    assert await db.read(lambda tx: publications.counts(tx, "shop", "stock")) == (200, 200)
+    db.close()
+
+
+async def test_a_database_that_is_away_fails_all_that_wait_at_once(store: str) -> None:
+    db, tries = Database(), []
+
+    def away(tx: Tx) -> None:
+        tries.append(1)
+        raise OperationalError("disk I/O error")
+
+    outcomes = await asyncio.gather(*(db.write(away) for _ in range(20)), return_exceptions=True)
+    assert all(isinstance(o, Unavailable) and o.code == "store_unavailable" for o in outcomes)
+    assert len(tries) <= 20
+    assert await db.write(lambda tx: tx.run(COUNT, ("a", 1))) == 1
+    db.close()
+
+
+async def test_a_connection_that_was_cut_is_made_again(store: str) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no connection to cut")
+    db = Database(writers=1, readers=1)
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    await db.write(lambda tx: tx.rows(cut))
+    assert await db.read(lambda tx: tx.rows("SELECT 1")) == [(1,)]
+    await db.read(lambda tx: tx.rows(cut))
+    assert await db.write(lambda tx: tx.run(COUNT, ("a", 1))) == 1
+    db.close()
