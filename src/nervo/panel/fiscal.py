@@ -33,7 +33,7 @@ def checks(order: Order) -> list[Check]:
     found = [
         *_numbers(f, billing.country or "IT"),
         *_address(billing, "billing"),
-        *_address(order.shipping, "shipping"),
+        *(_address(order.shipping, "shipping") if order.shipping != billing else []),
     ]
     if f.wants_invoice or order.customer.is_company:
         found += _needed(order)

@@ -48,7 +48,10 @@ def shown(request: HttpRequest, number: int) -> HttpResponse:
         "addresses": _addresses(masks.order(order) if masked else order),
         "shipments": _shipments(number),
         "problems": [_problem(p, known, masked) for p in problems],
-        "events": [_event(e, known, masked) for e in Event.objects.filter(order_id=number).order_by("id")[:MOST]],
+        "events": [
+            _event(e, order.currency, known, masked)
+            for e in Event.objects.filter(order_id=number).order_by("id")[:MOST]
+        ],
         "holds": _holds(number),
         "exchanges": _exchanges(number),
         "can_approve": row.state == "held" and bool(open_codes & causes.TOTALS),
@@ -79,10 +82,13 @@ def _problem(p: Problem, known: tuple[str, ...], masked: bool) -> dict[str, Any]
     }
 
 
-def _event(e: Event, known: tuple[str, ...], masked: bool) -> dict[str, Any]:
+def _event(e: Event, currency: str, known: tuple[str, ...], masked: bool) -> dict[str, Any]:
     values = plain(e.values)
     if "reason" in values and e.code in ("order_held", "step_failed"):
         values["reason"] = causes.title(str(values["reason"]))
+    for name in ("total", "amount"):
+        if name in values:
+            values[name] = f"{values[name]} {currency}"
     values["found_by"] = words.word(words.FOUND_BY, str(values.get("found_by", "")))
     if e.code == "payment_changed":
         values["status"] = words.pill("payment", str(values.get("status", ""))).word

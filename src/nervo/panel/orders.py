@@ -16,9 +16,9 @@ VIEWS = {
     "late": _("Late"),
     "unpaid": _("Waiting for payment"),
     "to-ship": _("To ship"),
-    "shipped": _("Shipped"),
+    "shipped": _("Shipped orders"),
     "invoice": _("Invoice wanted"),
-    "cancelled": _("Cancelled"),
+    "cancelled": _("Cancelled orders"),
 }
 FIELDS = ("id", "connection", "number", "erp_number", "placed_ms", "customer_name", "total", "currency", "payment_status",
           "state", "found_by")  # fmt: skip

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from nervo.model.stock import Availability, StockTerm
 from nervo.model.units import ZERO
 from nervo.panel import pages, words
-from nervo.rules.config import StockRule
+from nervo.rules.config import ConnectionConfig
 from nervo.store.database import Tx
 from nervo.store.models import Drift, Hold, ProductFact, Publication, SaleOrder, StockFact, VariantFact
 from nervo.sync import availability
@@ -35,7 +35,7 @@ def listed(request: HttpRequest) -> HttpResponse:
         "page": page,
         "q": asked,
         "rows": _rows(shown),
-        "channels": list(_rules()),
+        "channels": list(_channels()),
         "drifts": Drift.objects.count(),
     }
     return render(request, "panel/stock.html", context)
@@ -48,13 +48,13 @@ def _named(asked: str) -> list[str]:
     return list(found.values_list("sku", flat=True)[:1000])
 
 
-def _rules() -> dict[str, StockRule]:
-    return {c.name: c.stock for c in pages.config().channels()}
+def _channels() -> dict[str, ConnectionConfig]:
+    return {c.name: c for c in pages.config().channels()}
 
 
 def _rows(skus: Sequence[str]) -> list[dict[str, Any]]:
-    rules, names = _rules(), _names(skus)
-    wanted = pages.db().read_now(lambda tx: _wanted(tx, rules, skus))
+    channels, names = _channels(), _names(skus)
+    wanted = pages.db().read_now(lambda tx: _wanted(tx, channels, skus))
     ledger = {(p.channel, p.key): p for p in Publication.objects.filter(kind="stock", key__in=skus)}
     erp, held = (
         _sums(StockFact.objects.filter(sku__in=skus)),
@@ -66,34 +66,45 @@ def _rows(skus: Sequence[str]) -> list[dict[str, Any]]:
             "name": names.get(sku, ""),
             "erp": erp.get(sku, ZERO),
             "held": held.get(sku, ZERO),
-            "cells": [_cell(wanted[c][sku], ledger.get((c, sku)), c) for c in rules],
+            "cells": [_cell(wanted[name][sku], ledger.get((name, sku)), c) for name, c in channels.items()],
         }
         for sku in skus
     ]
 
 
-def _wanted(tx: Tx, rules: dict[str, StockRule], skus: Sequence[str]) -> dict[str, dict[str, Availability]]:
-    return {channel: availability.many(tx, rule, skus) for channel, rule in rules.items()}
+def _wanted(tx: Tx, channels: dict[str, ConnectionConfig], skus: Sequence[str]) -> dict[str, dict[str, Availability]]:
+    return {name: availability.many(tx, channel.stock, skus) for name, channel in channels.items()}
 
 
-def _cell(wanted: Availability, row: Publication | None, channel: str) -> dict[str, Any]:
-    value = wanted.available_to_promise
-    published = row.published if row else ""
+def _cell(wanted: Availability, row: Publication | None, channel: ConnectionConfig) -> dict[str, Any]:
+    value, published = wanted.available_to_promise, row.published if row else ""
     return {
-        "channel": channel,
+        "channel": channel.name,
         "wanted": value,
         "published": published,
         "same": value is not None and str(value) == published,
-        "state": row.state if row else "",
+        "state": _state(row, channel) if row else "",
         "error": row.error if row else "",
-        "terms": [_term(t) for t in wanted.terms],
+        "terms": wanted.terms,
     }
 
 
-def _term(term: StockTerm) -> dict[str, Any]:
-    order = term.detail if term.code == "hold" else ""
-    return {"quantity": term.quantity, "says": words.word(words.TERM, term.code), "order": order,
-            "detail": "" if order else term.detail, "code": term.code}  # fmt: skip
+def _state(row: Publication, channel: ConnectionConfig | None) -> str:
+    """A row's state for people: what is published but has changed since waits again; nothing goes to a read-only channel."""
+    if channel and not channel.writable:
+        return "read"
+    return "new" if row.state == "ok" and row.dirty_tick else row.state
+
+
+def _term(term: StockTerm, numbers: dict[int, str]) -> dict[str, Any]:
+    hold = term.code == "hold"
+    return {
+        "code": term.code,
+        "quantity": term.quantity,
+        "says": words.word(words.TERM, term.code),
+        "order": term.detail if hold else "",
+        "detail": numbers.get(int(term.detail), term.detail) if hold else term.detail,
+    }
 
 
 def _sums(rows: Any) -> dict[str, Decimal]:
@@ -117,16 +128,19 @@ def article(request: HttpRequest, sku: str) -> HttpResponse:
         raise Http404(sku)
     held = list(Hold.objects.filter(sku=sku, released_tick=None).order_by("id")[:200])
     numbers = dict(SaleOrder.objects.filter(id__in=[h.order_id for h in held]).values_list("id", "number"))
-    row = _rows([sku])[0]
+    row, channels = _rows([sku])[0], _channels()
     for cell in row["cells"]:
         cell["why"] = _why(cell["wanted"])
+        cell["terms"] = [_term(t, numbers) for t in cell["terms"]]
     context = {
         "row": row,
         "gtin": variant.gtin if variant else "",
         "figures": figures,
         "holds": [(h, numbers.get(h.order_id, "")) for h in held],
-        "numbers": numbers,
-        "ledger": list(Publication.objects.filter(key=sku).order_by("channel", "kind")),
+        "ledger": [
+            (p, _state(p, channels.get(p.channel)))
+            for p in Publication.objects.filter(key=sku).order_by("channel", "kind")
+        ],
         "drifts": list(Drift.objects.filter(key=sku).order_by("-id")[:20]),
     }
     return render(request, "panel/article.html", context)
@@ -141,5 +155,5 @@ def drift(request: HttpRequest) -> HttpResponse:
     channel = request.GET.get("channel", "")
     found = Drift.objects.order_by("-id")
     rows = found.filter(channel=channel) if channel else found
-    context = {"rows": rows[:MOST_DRIFT], "channel": channel, "channels": list(_rules())}
+    context = {"rows": rows[:MOST_DRIFT], "channel": channel, "channels": list(_channels())}
     return render(request, "panel/drift.html", context)

@@ -7,6 +7,8 @@ from typing import Any
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+from nervo.panel import formats
+
 
 @dataclass(frozen=True, slots=True)
 class Pill:
@@ -39,6 +41,7 @@ PUBLICATION = {
     "unknown": Pill("hourglass", _("Being read back"), "yellow"),
     "failed": TO_FIX,
     "held": Pill("player-pause", _("Waiting for approval"), "orange"),
+    "read": Pill("eye-off", _("Read only"), "secondary"),
 }
 CONNECTION = {
     "new": Pill("circle-dashed", _("Not asked yet"), "secondary"),
@@ -81,6 +84,7 @@ TABLES = {
 }
 ROLE = {"owner": _("Owner"), "operator": _("Operator"), "viewer": _("Viewer")}
 ACTS = {"owner": _("The owner decides"), "operator": _("An operator"), "developer": _("The connector's developer")}
+WHO = {"owner": _("Owner"), "operator": _("Operator"), "developer": _("Developer")}
 KIND = {"stock": _("Stock"), "price": _("Price"), "product": _("Product"), "order": _("Order"),
         "connection": _("Connection"), "webhook": _("Webhook")}  # fmt: skip
 SYSTEM = {"erp": _("ERP"), "shop": _("Shop"), "marketplace": _("Marketplace"), "courier": _("Courier")}
@@ -89,7 +93,7 @@ CHARGE = {"shipping": _("Shipping"), "fee": _("Fee"), "tip": _("Tip"), "discount
 FOUND_BY = {"webhook": _("a webhook"), "sweep": _("the regular check"), "hub": _("nervo")}
 TERM = {
     "erp": _("the ERP says"),
-    "hold": _("held for an order that the ERP's figure does not contain yet"),
+    "hold": _("not in the ERP's figure yet: order"),
     "share": _("this channel's share"),
     "safety": _("safety stock"),
     "cap": _("most that this channel may show"),
@@ -126,7 +130,7 @@ EVENT = {
     "erp_write_unknown": _("The ERP did not answer: nervo looks it up before it writes again"),
     "erp_order_confirmed": _("Confirmed in the ERP as {number}: the goods are reserved"),
     "payment_changed": _("The payment is now: {status}"),
-    "payment_recorded": _("Payment of {amount} {currency} recorded in the ERP"),
+    "payment_recorded": _("Payment of {amount} recorded in the ERP"),
     "cancel_asked": _("The channel asks to cancel it. {reason}"),
     "order_cancelled": _("Cancelled; the goods are free again"),
     "cancelled_in_erp": _("Somebody cancelled it in the ERP"),
@@ -171,6 +175,5 @@ class _Values(dict[str, Any]):
 
 
 def filled(sentence: str, values: Mapping[str, Any]) -> str:
-    """A sentence in the reader's language with its values; lists joined by commas."""
-    shown = {k: ", ".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in values.items()}
-    return gettext(sentence).format_map(_Values(shown)).strip()
+    """A sentence in the reader's language with its values."""
+    return gettext(sentence).format_map(_Values({k: formats.value(v) for k, v in values.items()})).strip()

@@ -1,11 +1,9 @@
 """How the panel writes statuses, icons, money, numbers and times."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Decimal
 
 from babel.dates import format_date, format_datetime, format_time
-from babel.numbers import format_currency, format_decimal
 from django import template
 from django.template import Context
 from django.utils import timezone
@@ -15,10 +13,15 @@ from django.utils.translation import get_language, gettext, ngettext
 
 from nervo.panel import access, causes, words
 from nervo.panel.asgi import asset_url
+from nervo.panel.formats import money, moneys, number, published
 from nervo.store.codec import moment
 
 register = template.Library()
 register.simple_tag(asset_url, name="asset")
+register.filter(money)
+register.filter(moneys)
+register.filter(number)
+register.filter("shown", published)
 
 
 @register.simple_tag
@@ -51,42 +54,8 @@ def cause(code: str) -> str:
 
 
 @register.filter
-def money(amount: Any, currency: str) -> str:
-    """An amount as people write it: 1.234,50 €."""
-    try:
-        return format_currency(Decimal(str(amount)), currency or "EUR", locale=get_language() or "it")
-    except InvalidOperation:
-        return str(amount)
-
-
-@register.filter
-def moneys(text: str) -> str:
-    """ "12.50 EUR" as people write it."""
-    amount, _, currency = text.partition(" ")
-    return money(amount, currency) if currency else text
-
-
-@register.filter
-def number(value: Any) -> str:
-    """A number with its separators; an empty text stays empty."""
-    try:
-        return format_decimal(Decimal(str(value)), locale=get_language() or "it", decimal_quantization=False)
-    except InvalidOperation:
-        return str(value)
-
-
-@register.filter
 def signed(value: Decimal) -> str:
     return f"{'+' if value > 0 else '−' if value < 0 else ''}{number(abs(value))}"
-
-
-@register.filter
-def shown(published: str, kind: str) -> str:
-    """A published value as people read it: a price is "19.90|24.90|EUR" in the ledger."""
-    if kind != "price" or published.count("|") != 2:
-        return number(published) if kind == "stock" else published[:40]
-    price, _, currency = published.split("|")
-    return money(price, currency)
 
 
 @register.filter
