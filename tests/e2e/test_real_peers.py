@@ -172,6 +172,36 @@ async def test_a_cancellation_that_was_cut_off_before_the_payment_is_finished(er
     assert (cancelled.state, cancelled.paid) == (ErpOrderState.CANCELLED, Decimal(0))
 
 
+async def test_an_invoice_that_is_posted_in_tryton_comes_by_the_feed_with_its_number(erp: Any, tryton: TrytonPeer):
+    sold, written = await placed(erp, "908", "12.20")
+    await erp.confirm_order(written.erp_id)
+    await erp.record_payment(written.erp_id, sold.payments[0], "shop-908-p1")
+    cursor = await behind(erp)
+    async with aiohttp.ClientSession() as http:
+        clerk = TrytonWarehouse(tryton.url, http)
+        (sale,) = await clerk.call("model.sale.sale.read", [int(written.erp_id)], ["invoices"])
+        day = await clerk.call("model.ir.date.today")
+        await clerk.call("model.account.invoice.write", sale["invoices"], {"invoice_date": day})
+        await clerk.press("account.invoice", "post", *sale["invoices"])
+    page = await erp.changed_orders(cursor)
+    (changed,) = [o for o in page.items if o.key == "shop-908"]
+    (invoice,) = changed.invoices
+    assert (invoice.state, invoice.total_gross, bool(invoice.number)) == ("paid", Decimal("12.20"), True)
+
+
+async def behind(erp: Any) -> Any:
+    """The cursor behind everything that has changed so far."""
+    page = await erp.changed_orders(None)
+    while page.more:
+        page = await erp.changed_orders(page.next)
+    return page.next
+
+
+async def test_a_promotion_that_is_a_share_of_the_price_is_read(erp: Any):
+    (promotion,) = (await erp.promotions(None)).items
+    assert (promotion.discount_rate, promotion.min_quantity, promotion.skus) == (Decimal("0.1"), 3, ("ART-00000-M",))
+
+
 async def test_a_cancelled_order_gives_its_goods_back_and_can_be_cancelled_again(erp: Any):
     async def left() -> Decimal:
         return next(f.quantity for f in await erp.stock_of(["ART-00001-M"]) if f.warehouse == "WH")

@@ -142,7 +142,8 @@ def products(count: int, tax: dict[str, Any], unit: Any) -> Any:
              "products": [("create", variants)]}
         )  # fmt: skip
     template = get("product.template")
-    for start in range(0, count, BATCH):  # SQLite's parser gives up on the constraint check of more than 100 codes at once
+    # SQLite's parser gives up on the constraint check of more than 100 codes at once.
+    for start in range(0, count, BATCH):
         template._proxy.create(values[start : start + BATCH], proteus_config.get_config().context)
     shipping = template(name="Spedizione", code="SPED", default_uom=unit, type="service", salable=True, list_price=D("7.90"),
                         account_category=tax["IVA 22"])  # fmt: skip
