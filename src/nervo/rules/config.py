@@ -8,6 +8,16 @@ from typing import Any
 from nervo.errors import BadInput
 from nervo.model.catalog import PRODUCT_FIELDS
 
+KINDS: dict[str, type] = {"tuple": list, "dict": dict, "bool": bool, "int": int, "str": str}
+WORDS = {
+    "Decimal": "a number",
+    "tuple": "a list of texts",
+    "dict": "a table",
+    "bool": "true or false",
+    "int": "a whole number",
+    "str": "a text",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class StockRule:
@@ -65,6 +75,8 @@ class ConnectionConfig:
     price: PriceRule = PriceRule()
     orders: OrderRule = OrderRule()
     sweep_s: int = 60
+    readback_s: int = 3600
+    subscriptions_s: int = 600
 
     @property
     def writable(self) -> bool:
@@ -73,11 +85,15 @@ class ConnectionConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything a company has decided. `erp` names the connection that is the source of truth."""
+    """Everything a company has decided. `erp` names the connection that is the source of truth, `public_url` where the channels
+    reach us (empty: they cannot). The ERP's stock is read whole every `snapshot_s`, or where that is 0, daily at `snapshot_hour` UTC."""
 
     company: str = ""
     erp: str = ""
     environment: str = "production"
+    public_url: str = ""
+    snapshot_s: int = 0
+    snapshot_hour: int = 2
     guards: Guards = Guards()
     connections: dict[str, ConnectionConfig] = field(default_factory=dict)
 
@@ -146,15 +162,26 @@ def _known(kind: type, body: dict[str, Any], where: str, wrong: list[str]) -> di
             try:
                 values[key] = _convert(value, declared[key])
             except (ValueError, InvalidOperation):
-                wrong.append(f"{where}.{key}: {value!r} is not a number")
+                wrong.append(f"{where}.{key}: {value!r} is not {_expected(declared[key])}")
     return values
 
 
 def _convert(value: Any, kind: str) -> Any:
+    """The value as the field's kind. Raises ValueError or InvalidOperation where it is another."""
     if "Decimal" in kind:
-        if isinstance(value, bool):
+        number = Decimal(str(value))
+        if isinstance(value, bool) or not number.is_finite():
             raise ValueError(value)
-        return Decimal(str(value))
-    if "tuple" in kind:
-        return tuple(value)
-    return value
+        return number
+    wanted = next(python for name, python in KINDS.items() if name in kind)
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        raise ValueError(value)
+    if not isinstance(value, list):
+        return value
+    if not all(isinstance(entry, str) for entry in value):
+        raise ValueError(value)
+    return tuple(value)
+
+
+def _expected(kind: str) -> str:
+    return next(words for name, words in WORDS.items() if name in kind)
