@@ -5,27 +5,30 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from django.core.management import call_command
 from django.db import connections
 
 from nervo.bootstrap import django as setup
-from nervo.errors import MachineError
-from nervo.flows.cancel_order import cancel_order
-from nervo.flows.engine import MemoryEngine
-from nervo.flows.mark_shipped import follow_erp_orders, mark_shipped, problem_for
-from nervo.flows.place_order import PlaceOrder, record_payments
+from nervo.bootstrap.hub import engine_of
+from nervo.flows.catalogue import resume
+from nervo.flows.mark_shipped import follow_erp_orders
 from nervo.kit.clock import ManualClock
 from nervo.rules.config import Config, ConnectionConfig, Guards, PriceRule
 from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import operations
 from nervo.store.database import Database, Tx
 from nervo.sync import orders, source
+from nervo.sync.commands import Commands
 from nervo.sync.context import Hub
 from nervo.sync.kinds import PriceKind, StockKind
-from nervo.sync.products import ProductPublisher, link_existing
-from nervo.sync.publish import Publisher, recover
+from nervo.sync.lease import renew
+from nervo.sync.loops import opening
+from nervo.sync.products import ProductPublisher
+from nervo.sync.publish import Publisher
 from nervo.sync.remote import Remote
+from nervo.sync.watch import Watch
 
 _template: Path | None = None
 
@@ -50,48 +53,56 @@ def use_database(url: str) -> None:
 
 
 class TestHub:
-    """The hub under test: `settle()` runs every loop until nothing moves."""
+    """The hub under test: `settle()` runs every loop until nothing moves. `beside`: another process on the same data and clock."""
 
     __test__ = False
 
     def __init__(
-        self, erp: WorldErp, shops: dict[str, WorldShop], *, guards: Guards | None = None, mode: str = "write"
+        self,
+        erp: WorldErp,
+        shops: dict[str, WorldShop],
+        *,
+        guards: Guards | None = None,
+        mode: str = "write",
+        owner: str = "hub-a",
+        clock: ManualClock | None = None,
+        engine: str = "memory",
+        engine_url: str = "",
+        **settings: Any,
     ) -> None:
-        self.clock = ManualClock()
+        self.erp, self.shops, self.clock = erp, shops, clock or ManualClock()
+        erp.clock = self.clock
         made = {n: ConnectionConfig(n, "world", mode, price=PriceRule("Web")) for n in shops}
-        config = Config(
-            erp="erp", guards=guards or Guards(), connections={"erp": ConnectionConfig("erp", "world", "write"), **made}
-        )
+        connections = {"erp": ConnectionConfig("erp", "world", "write"), **made}
+        config = Config(erp="erp", guards=guards or Guards(), connections=connections, **settings)
         remotes = {"erp": Remote("erp", erp, self.clock, writable=True)}
         remotes |= {n: Remote(n, s, self.clock, writable=mode == "write") for n, s in shops.items()}
-        self.hub = Hub(Database(), config, remotes, self.clock, owner="hub-a")
-        flows = {
-            "place_order": PlaceOrder(self.hub),
-            "cancel_order": lambda i: cancel_order(self.hub, i),
-            "update_payment": lambda i: record_payments(self.hub, i),
-            "mark_shipped": lambda i: mark_shipped(self.hub, i),
-        }
-        self.engine = MemoryEngine(flows, self._failed, self.clock)
+        self.hub = Hub(Database(), config, remotes, self.clock, owner=owner)
+        self.engine = engine_of(self.hub, engine, engine_url)
         self.hub.start_flow = self.engine.start
+        self.watch, self.commands = Watch(self.hub), Commands(self.hub)
 
-    async def _failed(self, flow: str, order_id: int, error: Exception) -> None:
-        if not isinstance(error, MachineError):
-            await self.hub.db.write(lambda tx: problem_for(tx, self.hub, order_id, error))
+    def beside(self, owner: str) -> TestHub:
+        return TestHub(self.erp, self.shops, owner=owner, clock=self.clock, guards=self.hub.config.guards)
 
     async def start(self) -> TestHub:
         await self.lease()
-        await source.first_reading(self.hub)
-        for channel in self.hub.channels():
-            await link_existing(self.hub, channel)
-            await recover(self.hub, channel)
+        await opening(self.hub)
+        await resume(self.hub)
         await self.settle()
         return self
 
-    async def lease(self) -> None:
-        taken = await self.hub.db.write(
-            lambda tx: operations.take_lease(tx, "hub", self.hub.owner, self.hub.now_ms(), 15_000)
-        )
-        self.hub.epoch = taken or 0
+    async def lease(self) -> bool:
+        return await renew(self.hub)
+
+    async def command(self, kind: str, /, actor: str = "anna", **args: object) -> tuple[str, str]:
+        """Gives a command, lets it be carried out, and reads how it ended."""
+        now = self.hub.now_ms()
+        id = await self.hub.db.write(lambda tx: operations.add_command(tx, kind, args, actor, now))
+        await self.commands.step()
+        await self.commands.idle()
+        ((state, result),) = self.ask("SELECT state, result FROM store_command WHERE id = %s", id)
+        return str(state), str(result)
 
     async def settle(self) -> None:
         """Everything that can move moves; time moves on a little with each round."""
@@ -104,12 +115,16 @@ class TestHub:
 
     async def _round(self) -> int:
         hub = self.hub
+        await renew(hub)
+        await self.watch.probe()
+        await self.commands.step()
         moved = await source.listen(hub) + await source.read_stock(hub) + await follow_erp_orders(hub)
         for channel in hub.channels():
             moved += await orders.sweep(hub, channel) + await orders.read_hinted(hub, channel)
             moved += await ProductPublisher(hub, channel).drain()
             for kind in (StockKind(), PriceKind()):
                 moved += await Publisher(hub, channel, kind).drain()
+        moved += await resume(hub)
         await self.engine.idle()
         return moved
 

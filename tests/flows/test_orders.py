@@ -19,11 +19,11 @@ from tests.hub import TestHub
 
 
 @pytest.fixture
-async def world(store):
+async def world(on_engine):
     erp, shop, other = WorldErp(), WorldShop(["A", "B"]), WorldShop(["A", "B"])
     erp.stock("A", 10)
     erp.stock("B", 5)
-    hub = await TestHub(erp, {"shop": shop, "other": other}).start()
+    hub = await TestHub(erp, {"shop": shop, "other": other}, **on_engine).start()
     yield erp, shop, other, hub
     await hub.close()
 
@@ -151,10 +151,10 @@ async def test_an_older_reading_of_an_order_never_replaces_a_newer_one(world):
     assert kept.order.note == "newer"
 
 
-async def test_an_erp_that_would_take_a_second_order_never_gets_one(store):
+async def test_an_erp_that_would_take_a_second_order_never_gets_one(on_engine):
     erp, shop = WorldErp(unique=False), WorldShop(["A"])
     erp.stock("A", 10)
-    hub = await TestHub(erp, {"shop": shop}).start()
+    hub = await TestHub(erp, {"shop": shop}, **on_engine).start()
     erp.faults.lose_reply("create_order")
     shop.sell({"A": 1})
     shop.sell({"A": 1})

@@ -7,7 +7,6 @@ import pytest
 from nervo.errors import AuthFailed, RateLimited, Unavailable
 from nervo.rules.config import Guards, StockRule
 from nervo.staging.world import WorldErp, WorldShop
-from nervo.store import operations
 from nervo.sync.availability import available
 from tests.hub import TestHub
 
@@ -87,7 +86,7 @@ async def test_after_an_outage_the_latest_value_is_sent_and_no_old_one(world, er
     await hub._round()
     erp.stock("S0", 2)
     for _ in range(8):
-        hub.clock.advance(2)
+        hub.clock.advance(10)
         await hub.settle()
     assert ("S0", 4) not in shop.history
     assert shop.shown["S0"] == 2
@@ -132,19 +131,6 @@ async def test_a_price_that_jumps_or_falls_to_zero_waits_for_a_person(world):
     await hub.settle()
     assert shop.price == {"S0": Decimal("10.00"), "S1": Decimal("10.00")}
     assert sorted(hub.ask("SELECT code, key FROM store_problem")) == [("price_jump", "S0"), ("price_zero", "S1")]
-
-
-async def test_a_second_hub_on_the_same_data_refuses_to_send(world):
-    erp, shop, hub = world
-    second = await hub.hub.db.write(lambda tx: operations.take_lease(tx, "hub", "hub-b", hub.hub.now_ms(), 15_000))
-    assert second is None
-    later = hub.hub.now_ms() + 60_000
-    taken = await hub.hub.db.write(lambda tx: operations.take_lease(tx, "hub", "hub-b", later, 15_000))
-    assert taken == hub.hub.epoch + 1
-    erp.stock("S0", 1)
-    with pytest.raises(Exception, match="shop"):
-        await hub.settle()
-    assert shop.shown["S0"] == 7
 
 
 @pytest.mark.parametrize(

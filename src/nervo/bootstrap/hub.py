@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import structlog
 from django.core.management import call_command
 
 from nervo.bootstrap import django
 from nervo.bootstrap.connections import remotes_of
-from nervo.errors import MachineError
-from nervo.flows.cancel_order import cancel_order
-from nervo.flows.engine import Engine, Flow, MemoryEngine
-from nervo.flows.mark_shipped import follow_erp_orders, mark_shipped, problem_for, resume
-from nervo.flows.place_order import PlaceOrder, record_payments
+from nervo.flows.catalogue import failures_of, flows_of, resume
+from nervo.flows.engine import Engine, MemoryEngine
+from nervo.flows.mark_shipped import follow_erp_orders
 from nervo.kit.clock import Clock
 from nervo.rules.config import Config
 from nervo.store.database import Database
@@ -21,8 +18,6 @@ from nervo.sync.context import Hub
 from nervo.sync.inbox import Reader
 from nervo.sync.remote import Remote
 from nervo.sync.worker import Worker
-
-log = structlog.get_logger()
 
 
 def open_store(database_url: str, data_dir: Path, *, secret_key: str, environment: str = "production") -> Database:
@@ -32,8 +27,18 @@ def open_store(database_url: str, data_dir: Path, *, secret_key: str, environmen
     return Database()
 
 
+def engine_of(hub: Hub, name: str, url: str) -> Engine:
+    """The engine `name` for this hub's flows: memory, or dbos (imported only here) with its history at `url`."""
+    if name == "memory":
+        return MemoryEngine(flows_of(hub), failures_of(hub), hub.clock)
+    from nervo.flows.engine_dbos import DbosEngine
+
+    return DbosEngine(flows_of(hub), failures_of(hub), hub.clock, database_url=url, executor=hub.owner)
+
+
 class Running:
-    """A hub process: engine, worker and store, started and stopped together. `ports` are ports, or remotes already made."""
+    """A hub process: engine, worker and store, started and stopped together. `ports` are ports, or remotes already made.
+    `engine` memory, or dbos with its history at `engine_url`."""
 
     def __init__(
         self,
@@ -46,37 +51,30 @@ class Running:
         readers: Mapping[str, Reader] | None = None,
         poll_s: float = 1.0,
         engine: str = "memory",
+        engine_url: str = "",
     ) -> None:
         made = {n: p for n, p in ports.items() if isinstance(p, Remote)}
         bare = {n: p for n, p in ports.items() if n not in made}
         self.hub = Hub(db, config, made | remotes_of(config, bare, clock), clock, owner)
-        self.engine = self._engine(engine, clock)
+        self.engine = engine_of(self.hub, engine, engine_url)
         self.hub.start_flow = self.engine.start
-        self.worker = Worker(self.hub, readers or {}, {"erp_orders": self._follow}, poll_s=poll_s)
+        extra = {"erp_orders": self._follow, "flows": self._resume}
+        self.worker = Worker(self.hub, readers or {}, extra, poll_s=poll_s, opened=self._opened, lost=self.engine.drop)
 
     async def start(self) -> None:
         await self.worker.start()
-        await resume(self.hub)
 
     async def stop(self) -> None:
         await self.worker.stop()
         await self.engine.stop()
 
-    def _engine(self, name: str, clock: Clock) -> Engine:
-        return MemoryEngine(self._flows(), self._failed, clock)
-
-    def _flows(self) -> dict[str, Flow]:
-        return {
-            "place_order": PlaceOrder(self.hub),
-            "cancel_order": lambda order: cancel_order(self.hub, order),
-            "update_payment": lambda order: record_payments(self.hub, order),
-            "mark_shipped": lambda order: mark_shipped(self.hub, order),
-        }
+    async def _opened(self) -> None:
+        await resume(self.hub)
 
     async def _follow(self) -> int:
         return await follow_erp_orders(self.hub)
 
-    async def _failed(self, flow: str, order_id: int, error: Exception) -> None:
-        log.warning("flow_failed", flow=flow, order=order_id, error=type(error).__name__)
-        if not isinstance(error, MachineError):
-            await self.hub.db.write(lambda tx: problem_for(tx, self.hub, order_id, error))
+    async def _resume(self) -> int:
+        """What is needed runs, whoever forgot to start it."""
+        await resume(self.hub)
+        return 0

@@ -1,8 +1,10 @@
 """cancel_order: a cancellation at the channel reaches the ERP after whatever was in flight, and gives the goods back."""
 
+from nervo.flows.pending import waited_out
 from nervo.ports.erp import ErpOrder
 from nervo.store import holds, journal, orders, refresh
 from nervo.store.database import Tx
+from nervo.sync import lease
 from nervo.sync.context import Hub
 from nervo.sync.remote import order_in_hand
 
@@ -15,12 +17,16 @@ async def cancel_order(hub: Hub, order_id: int) -> None:
         return
     erp = hub.erp()
     found: ErpOrder | None = await erp.call("find_order", kept.erp_key)
+    if found is None and kept.pending == "order":
+        await waited_out(hub, order_id)
+        found = await erp.call("find_order", kept.erp_key)
     if found:
         await erp.call("cancel_order", found.erp_id)
 
     def note(tx: Tx) -> None:
+        lease.still_ours(hub, tx)
         now = hub.now_ms()
-        orders.set_fields(tx, order_id, state="cancelled", cancelled_ms=now)
+        orders.set_fields(tx, order_id, state="cancelled", cancelled_ms=now, pending="")
         skus = {line.sku for line in kept.order.lines if line.sku}
         if not found or not kept.confirmed_ms:
             holds.release(tx, order_id, "cancelled")

@@ -8,8 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from nervo.errors import MachineError, NervoError, RateLimited
+from nervo.errors import AuthFailed, MachineError, NervoError, Unavailable
+from nervo.flows.gate import Gate
 from nervo.kit.clock import Clock
+from nervo.sync.fence import LostLease
 
 Flow = Callable[[int], Awaitable[None]]
 Failed = Callable[[str, int, Exception], Awaitable[None]]
@@ -24,20 +26,25 @@ class Engine(Protocol):
         """Waits until nothing runs."""
         ...
 
+    async def drop(self) -> None:
+        """Stops what runs and forgets what waits; `start` works again afterwards."""
+        ...
+
     async def stop(self) -> None: ...
 
 
 class MemoryEngine:
     """Flows as tasks of this process. A machine error is tried again, later each time; anything else goes to `failed`.
 
-    Flows of one document run one after the other in the order they were started; the same flow is not queued twice.
+    Flows of one document run one after the other in the order they were started; the same flow is not queued twice. While the
+    other side is down, one document at a time knocks, the oldest first; when it answers, all go on, the oldest first.
     """
 
     def __init__(
         self, flows: dict[str, Flow], failed: Failed, clock: Clock, *, at_once: int = 16, longest_pause_s: float = 60.0
     ) -> None:
         self._flows, self._failed, self._clock, self._longest = flows, failed, clock, longest_pause_s
-        self._slots = asyncio.Semaphore(at_once)
+        self._gate = Gate(clock, at_once)
         self._queued: dict[int, list[str]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
@@ -52,10 +59,15 @@ class MemoryEngine:
         while self._tasks:
             await asyncio.wait(list(self._tasks.values()))
 
-    async def stop(self) -> None:
-        for task in list(self._tasks.values()):
+    async def drop(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._queued.clear()
+
+    async def stop(self) -> None:
+        await self.drop()
 
     async def _run(self, document: int) -> None:
         try:
@@ -68,23 +80,31 @@ class MemoryEngine:
 
     async def _persist(self, name: str, document: int) -> None:
         attempt = 0
-        while True:
-            try:
-                async with self._slots:
-                    await self._flows[name](document)
-                return
-            except MachineError as error:
-                await self._failed(name, document, error)
-                attempt += 1
-                await self._clock.sleep(self._pause_s(error, attempt))
-            except NervoError as error:
-                await self._failed(name, document, error)
-                return
-            except Exception as bug:
-                await self._failed(name, document, bug)
-                raise
+        while error := await self._try(name, document):
+            attempt += 1
+            await self._gate.rest(self._pause_s(error, attempt), wake=isinstance(error, Unavailable))
 
-    def _pause_s(self, error: MachineError, attempt: int) -> float:
-        if isinstance(error, RateLimited) and error.retry_after_s:
-            return error.retry_after_s
-        return float(min(self._longest, 0.25 * 2.0 ** min(attempt, 8)))
+    async def _try(self, name: str, document: int) -> NervoError | None:
+        """One run; the error after which it is to be tried again."""
+        async with self._gate.turn(document):
+            try:
+                await self._once(name, document)
+            except LostLease:
+                return None
+            except (MachineError, AuthFailed) as error:
+                if isinstance(error, Unavailable):
+                    self._gate.trouble()
+                await self._failed(name, document, error)
+                return error
+            except Exception as error:  # noqa: BLE001 - a refusal or a bug: a person is asked, the other documents go on
+                await self._failed(name, document, error)
+            else:
+                self._gate.well()
+        return None
+
+    async def _once(self, name: str, document: int) -> None:
+        await self._flows[name](document)
+
+    def _pause_s(self, error: NervoError, attempt: int) -> float:
+        asked: float | None = getattr(error, "retry_after_s", None)
+        return asked if asked else float(min(self._longest, 0.25 * 2.0 ** min(attempt, 8)))

@@ -1,9 +1,12 @@
 """mark_shipped: what left the ERP's warehouse is fulfilled at the channel with its tracking, each shipment once."""
 
+from collections import defaultdict
+from decimal import Decimal
 from functools import partial
 
 from nervo.errors import DeveloperError, NervoError
 from nervo.model.fulfilment import Fulfilment
+from nervo.model.orders import Order
 from nervo.ports.erp import ErpOrder, ErpOrderState
 from nervo.store import journal, operations, orders
 from nervo.store.codec import parse, text
@@ -22,6 +25,7 @@ async def mark_shipped(hub: Hub, order_id: int) -> None:
         return
     written: ErpOrder = await hub.erp().call("read_order", kept.erp_id)
     told = parse(kept.fulfilments, list[str])
+    whole = left_whole(kept.order, written)
     for shipment in written.shipments:
         if shipment.external_id not in told:
             await _tell(
@@ -30,12 +34,26 @@ async def mark_shipped(hub: Hub, order_id: int) -> None:
             told.append(shipment.external_id)
             done = text(told)
             await hub.db.write(partial(orders.set_fields, id=order_id, fulfilments=done))
-    if written.state is ErpOrderState.DONE or (written.shipments and not kept.shipped_ms):
+    if written.shipments and not (kept.state == "shipped" and kept.shipped_ms):
+        now = kept.shipped_ms or hub.now_ms()
+        state = "shipped" if whole else kept.state
         await hub.db.write(
-            lambda tx: orders.set_fields(
-                tx, order_id, state="shipped", shipped_ms=hub.now_ms(), erp_state=written.raw_state
-            )
+            lambda tx: orders.set_fields(tx, order_id, state=state, shipped_ms=now, erp_state=written.raw_state)
         )
+
+
+def left_whole(order: Order, written: ErpOrder) -> bool:
+    """Whether all goods have left: as the shipments' lines say, or where they have none, as the ERP's state says."""
+    left, ordered = defaultdict[str, Decimal](Decimal), defaultdict[str, Decimal](Decimal)
+    for shipment in written.shipments:
+        for gone in shipment.lines:
+            left[gone.sku] += gone.quantity
+    for line in order.lines:
+        if line.sku and not line.gift_card:
+            ordered[line.sku] += line.quantity
+    if not left:
+        return written.state is ErpOrderState.DONE
+    return all(left[sku] >= quantity for sku, quantity in ordered.items())
 
 
 async def _tell(hub: Hub, order_id: int, connection: str, external_id: str, shipment: Fulfilment, key: str) -> None:
@@ -64,6 +82,8 @@ async def follow_erp_orders(hub: Hub) -> int:
 
     def note(tx: Tx) -> list[int]:
         found = [i for written in page.items if (i := _changed(hub, tx, written))]
+        for order_id in found:
+            hub.want(tx, "mark_shipped", order_id)
         if page.next:
             operations.set_cursor(tx, erp, "orders", page.next, hub.now_ms())
         return found
@@ -96,17 +116,6 @@ def _changed(hub: Hub, tx: Tx, written: ErpOrder) -> int | None:
         return None
     told = set(parse(kept.fulfilments, list[str]))
     return kept.id if any(s.external_id not in told for s in written.shipments) else None
-
-
-async def resume(hub: Hub) -> int:
-    """After a start: every order that is not where it should be goes on from its milestones."""
-    unfinished = await hub.db.read(lambda tx: orders.in_states(tx, ("received", "in_erp"), 100_000))
-    for kept in unfinished:
-        if kept.cancel_wanted and not kept.cancelled_ms:
-            hub.start_flow("cancel_order", kept.id)
-        elif kept.state == "received" or kept.payment_status == "paid":
-            hub.start_flow("place_order" if kept.state == "received" else "update_payment", kept.id)
-    return len(unfinished)
 
 
 def problem_for(tx: Tx, hub: Hub, order_id: int, failure: Exception) -> None:

@@ -1,16 +1,24 @@
 """place_order: an accepted order becomes a confirmed sale in the ERP, exactly once, equal to the cent."""
 
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable
 from decimal import Decimal
+from typing import TypeVar
 
-from nervo.errors import OutcomeUnknown, Rejected
+from nervo.errors import NervoError, OutcomeUnknown, Rejected
+from nervo.flows.pending import waited_out
 from nervo.model.orders import OrderStatus
 from nervo.model.payments import Payment, PaymentStatus
 from nervo.ports.erp import ErpOrder, OrderDraft, OrderKey
 from nervo.store import holds, journal, orders, refresh
 from nervo.store.database import Tx
 from nervo.store.orders import Kept
+from nervo.sync import lease
 from nervo.sync.context import Hub
 from nervo.sync.remote import order_in_hand
+
+T = TypeVar("T")
 
 
 class PlaceOrder:
@@ -18,6 +26,7 @@ class PlaceOrder:
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
+        self._customers: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def __call__(self, order_id: int) -> None:
         order_in_hand.set(order_id)
@@ -25,7 +34,7 @@ class PlaceOrder:
         if kept is None or kept.state not in ("received", "in_erp"):
             return
         if kept.cancel_wanted and not kept.erp_id:
-            return
+            return  # cancel_order follows, and waits out what is pending
         kept = await self._customer(kept)
         written = await self._write(kept)
         if not await self._totals_agree(kept, written):
@@ -37,28 +46,30 @@ class PlaceOrder:
         return await self.hub.db.read(lambda tx: orders.get(tx, order_id))
 
     async def _customer(self, kept: Kept) -> Kept:
+        """The ERP's customer: found, or created once, though several orders of a new customer come together."""
         if kept.erp_customer or kept.erp_id:
             return kept
-        erp, order = self.hub.erp(), kept.order
-        customer = await erp.call("find_customer", order.customer)
-        if customer is None:
-            customer = await self._create_customer(kept)
-        await self.hub.db.write(lambda tx: orders.set_fields(tx, kept.id, erp_customer=customer))
+        key = _customer_key(kept)
+        async with self._customers[key]:
+            customer = await self._found_or_created(kept, key)
+            await self.hub.db.write(lambda tx: orders.set_fields(tx, kept.id, erp_customer=customer, pending=""))
         return await self._again(kept)
 
-    async def _create_customer(self, kept: Kept) -> str:
-        order = kept.order
-        who = order.customer.external_id or order.customer.email.lower() or kept.erp_key
-        try:
-            created: str = await self.hub.erp().call(
-                "create_customer", order.customer, order, f"{kept.connection}-{who}"
-            )
-        except OutcomeUnknown:
-            await self._wait_out()
-            found = await self.hub.erp().call("find_customer", order.customer)
-            if found is None:
-                raise
-            return str(found)
+    async def _found_or_created(self, kept: Kept, key: str) -> str:
+        erp, order = self.hub.erp(), kept.order
+        found: str | None = await erp.call("find_customer", order.customer)
+        if found is not None:
+            return found
+        pending = await self.hub.db.read(lambda tx: orders.pending(tx, kept.connection, "customer"))
+        sent = [other.id for other in pending if _customer_key(other) == key]
+        for order_id in sent:
+            await waited_out(self.hub, order_id)
+        if sent:
+            found = await erp.call("find_customer", order.customer)
+            if found is not None:
+                return found
+        await self._sending(kept, "customer")
+        created: str = await self._outcome(kept, erp.call("create_customer", order.customer, order, key, attempts=1))
         await self.hub.db.write(
             lambda tx: journal.event(tx, kept.id, "customer_created", self.hub.now_ms(), customer=created)
         )
@@ -70,30 +81,57 @@ class PlaceOrder:
         if kept.erp_id:
             found: ErpOrder = await erp.call("read_order", kept.erp_id)
             return found
-        already: ErpOrder | None = await erp.call("find_order", kept.erp_key)
-        draft = OrderDraft(
-            kept.erp_key, kept.order, kept.erp_customer, self.hub.config.connections[kept.connection].orders.warehouse
-        )
-        try:
-            written: ErpOrder = already or await erp.call("create_order", draft, attempts=1)
-        except OutcomeUnknown:
-            await self.hub.db.write(lambda tx: journal.event(tx, kept.id, "erp_write_unknown", self.hub.now_ms()))
-            if erp.port.capabilities.order_key is not OrderKey.UNIQUE:
-                await self._wait_out()
-            raise
+        already = await self._landed(kept)
+        written = already or await self._create(kept)
 
         def note(tx: Tx) -> None:
+            lease.still_ours(self.hub, tx)
             orders.written(tx, kept.id, written, self.hub.now_ms())
-            journal.event(
-                tx,
-                kept.id,
-                "erp_order_found" if already else "erp_order_written",
-                self.hub.now_ms(),
-                number=written.number,
-            )
+            code = "erp_order_found" if already else "erp_order_written"
+            journal.event(tx, kept.id, code, self.hub.now_ms(), number=written.number)
 
         await self.hub.db.write(note)
         return written
+
+    async def _create(self, kept: Kept) -> ErpOrder:
+        warehouse = self.hub.config.connections[kept.connection].orders.warehouse
+        draft = OrderDraft(kept.erp_key, kept.order, kept.erp_customer, warehouse)
+        await self._sending(kept, "order")
+        created: ErpOrder = await self._outcome(kept, self.hub.erp().call("create_order", draft, attempts=1))
+        return created
+
+    async def _landed(self, kept: Kept) -> ErpOrder | None:
+        """What is in the ERP under our key; an unknown attempt is waited out first where the ERP would take a second order."""
+        erp = self.hub.erp()
+        found: ErpOrder | None = await erp.call("find_order", kept.erp_key)
+        if found or kept.pending != "order" or erp.port.capabilities.order_key is OrderKey.UNIQUE:
+            return found
+        await waited_out(self.hub, kept.id)
+        later: ErpOrder | None = await erp.call("find_order", kept.erp_key)
+        return later
+
+    async def _sending(self, kept: Kept, what: str) -> None:
+        """Noted before it leaves, so that whoever comes after knows that it may take effect."""
+        await self.hub.db.write(lambda tx: self._pending(tx, kept, what))
+        self.hub.sent_at[kept.id] = self.hub.clock.monotonic()
+
+    async def _outcome(self, kept: Kept, call: Awaitable[T]) -> T:
+        """The call's result. What certainly had no effect is not pending any more; what is unknown stays so."""
+        try:
+            result = await call
+        except OutcomeUnknown:
+            self.hub.sent_at[kept.id] = self.hub.clock.monotonic()
+            await self.hub.db.write(lambda tx: journal.event(tx, kept.id, "erp_write_unknown", self.hub.now_ms()))
+            raise
+        except NervoError:
+            await self.hub.db.write(lambda tx: self._pending(tx, kept, ""))
+            raise
+        self.hub.sent_at.pop(kept.id, None)
+        return result
+
+    def _pending(self, tx: Tx, kept: Kept, what: str) -> None:
+        lease.still_ours(self.hub, tx)
+        orders.set_fields(tx, kept.id, pending=what)
 
     async def _totals_agree(self, kept: Kept, written: ErpOrder) -> bool:
         order = kept.order
@@ -101,6 +139,7 @@ class PlaceOrder:
             return True
 
         def hold(tx: Tx) -> None:
+            lease.still_ours(self.hub, tx)
             orders.set_fields(tx, kept.id, state="held")
             journal.problem(
                 tx,
@@ -128,6 +167,7 @@ class PlaceOrder:
         confirmed: ErpOrder = await self.hub.erp().call("confirm_order", written.erp_id)
 
         def note(tx: Tx) -> None:
+            lease.still_ours(self.hub, tx)
             now = self.hub.now_ms()
             orders.set_fields(
                 tx,
@@ -146,13 +186,16 @@ class PlaceOrder:
         await self.hub.db.write(note)
         self.hub.ring("stock")
 
-    async def _wait_out(self) -> None:
-        await self.hub.clock.sleep(self.hub.erp().port.capabilities.late_application_s)
-
     async def _again(self, kept: Kept) -> Kept:
         found = await self._kept(kept.id)
         assert found
         return found
+
+
+def _customer_key(kept: Kept) -> str:
+    """Our key of a customer: the channel's own id, else the e-mail; a guest without either is one for each order."""
+    who = kept.order.customer
+    return f"{kept.connection}-{who.external_id or who.email.lower() or kept.erp_key}"
 
 
 async def record_payments(hub: Hub, order_id: int) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from nervo.errors import Misunderstood, OutcomeUnknown, Unavailable
 from nervo.kit.clock import Clock, SystemClock
-from nervo.kit.pacing import Pace, urgency
+from nervo.kit.pacing import Pace, may_leave, urgency
 from nervo.kit.secrets import Scrubber
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -102,6 +102,8 @@ class Http:
     ) -> Answer:
         """One request. `safe` overrides what the method says (a GraphQL query is a safe POST), `priority` what the task's is."""
         await self.pace.of(operation).take(cost, urgency.get() if priority is None else priority)
+        if check := may_leave.get():
+            check()
         payload = msgspec.json.encode(json) if json is not None else body
         sent = {**self._headers, **(headers or {})} | ({"Content-Type": "application/json"} if json is not None else {})
         started = self.tools.clock.monotonic()

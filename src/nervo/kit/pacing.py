@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+from collections.abc import Callable
 from contextvars import ContextVar
 
 from nervo.kit.clock import Clock
@@ -10,6 +11,8 @@ from nervo.kit.clock import Clock
 URGENT, NORMAL, BULK = 0, 1, 2
 # How urgent the calls of this task are, where a connector does not say it itself.
 urgency: ContextVar[int] = ContextVar("urgency", default=NORMAL)
+# Asked when a call has waited its turn, right before it leaves: raises where it may no longer.
+may_leave: ContextVar[Callable[[], None] | None] = ContextVar("may_leave", default=None)
 
 
 class Bucket:

@@ -8,42 +8,50 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from nervo.errors import NervoError, NotFound, OutcomeUnknown
+from nervo.errors import NervoError, NotFound, OutcomeUnknown, Rejected
+from nervo.kit.clock import Clock, SystemClock
 from nervo.model.catalog import Product, Variant
-from nervo.model.fulfilment import Fulfilment, FulfilmentStatus
+from nervo.model.fulfilment import Fulfilment, FulfilmentStatus, ShippedLine
 from nervo.model.orders import Order, OrderLine, OrderStatus
 from nervo.model.parties import Address, Party
 from nervo.model.payments import Payment, PaymentStatus
 from nervo.model.prices import Price
 from nervo.model.stock import StockFigure
-from nervo.ports.common import Cursor, ItemOutcome, Outcome, Page
+from nervo.ports.common import Cursor, Identity, ItemOutcome, Outcome, Page
 from nervo.ports.erp import ErpCapabilities, ErpOrder, ErpOrderState, OrderDraft, OrderKey
-from nervo.ports.shop import ALL_FIELDS, Listing, ShopCapabilities, StockWrite
+from nervo.ports.shop import ALL_FIELDS, Listing, ShopCapabilities, StockWrite, Subscription
 from nervo.rules.ownership import values
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
 class Faults:
-    """Errors to raise before or after the next call of an operation."""
+    """Errors to raise before or after the next call of an operation; `down`: every call fails with it."""
 
     def __init__(self) -> None:
-        self.before: dict[str, deque[NervoError]] = {}
-        self.after: dict[str, deque[NervoError]] = {}
+        self.before: dict[str, deque[BaseException]] = {}
+        self.after: dict[str, deque[BaseException]] = {}
+        self.down: NervoError | None = None
 
-    def take(self, when: dict[str, deque[NervoError]], operation: str) -> None:
+    def take(self, when: dict[str, deque[BaseException]], operation: str) -> None:
+        if self.down and when is self.before:
+            raise self.down
         if when.get(operation):
             raise when[operation].popleft()
 
     def lose_reply(self, operation: str) -> None:
         self.after.setdefault(operation, deque()).append(OutcomeUnknown(operation, "no answer"))
 
-    def fail(self, operation: str, error: NervoError) -> None:
+    def fail(self, operation: str, error: BaseException) -> None:
         self.before.setdefault(operation, deque()).append(error)
+
+    def fail_after(self, operation: str, error: BaseException) -> None:
+        """It takes effect, then this is raised."""
+        self.after.setdefault(operation, deque()).append(error)
 
 
 class WorldErp:
-    """An ERP: figures count confirmed orders. `book` has every sale that was ever written; with `unique` False the ERP takes a
+    """An ERP: figures count confirmed orders. `lands_after_s`: so long after they were given up, the next writes take effect. `book` has every sale that was ever written; with `unique` False the ERP takes a
     second one under the same key, as most do."""
 
     def __init__(self, *, unique: bool = True) -> None:
@@ -58,6 +66,11 @@ class WorldErp:
         self.orders: dict[str, ErpOrder] = {}
         self.lines: dict[str, list[tuple[str, Decimal]]] = {}
         self.customers: dict[str, str] = {}
+        self.customer_book: list[str] = []
+        self.late: deque[tuple[float, OrderDraft]] = deque()
+        self.lands_after_s: deque[float] = deque()
+        self.clock: Clock = SystemClock()
+        self.confirmations = Counter[str]()
         self.payments: dict[str, Decimal] = {}
         self.journal: list[str] = []
         self.order_journal: list[str] = []
@@ -78,11 +91,31 @@ class WorldErp:
         self.orders[key] = replace(self.orders[key], state=ErpOrderState.DONE, shipments=(shipment,))
         self.order_journal.append(key)
 
+    def ship_part(self, key: str, tracking: str, lines: dict[str, int]) -> None:
+        """Some of the goods leave; the order stays confirmed."""
+        gone = tuple(ShippedLine(sku, Decimal(n)) for sku, n in lines.items())
+        order = self.orders[key]
+        shipment = Fulfilment(f"OUT-{len(order.shipments) + 1}", gone, "BRT", tracking)
+        self.orders[key] = replace(order, shipments=(*order.shipments, shipment))
+        self.order_journal.append(key)
+
+    def _land(self) -> None:
+        while self.late and self.late[0][0] <= self.clock.monotonic():
+            self._written(self.late.popleft()[1])
+
+    async def check(self) -> Identity:
+        self._called("check")
+        return Identity("World ERP", "world", "1", "EUR")
+
     async def close(self) -> None: ...
 
     def _called(self, operation: str) -> None:
+        self._land()
         self.calls[operation] += 1
         self.faults.take(self.faults.before, operation)
+
+    def _took_effect(self, operation: str) -> None:
+        self.faults.take(self.faults.after, operation)
 
     async def products(self, after: Cursor | None) -> Page[Product]:
         items = () if after else tuple(self.pages.values())
@@ -102,13 +135,18 @@ class WorldErp:
         return tuple(StockFigure(s, "WH", self.figure(s)) for s in skus if s in self.on_hand)
 
     async def stock_snapshot(self, after: str | None) -> tuple[tuple[StockFigure, ...], str | None]:
+        self._called("stock_snapshot")
         return tuple(StockFigure(s, "WH", self.figure(s)) for s in self.on_hand), None
 
     async def find_customer(self, party: Party) -> str | None:
+        self._called("find_customer")
         return self.customers.get(party.email)
 
     async def create_customer(self, party: Party, order: Order, key: str) -> str:
-        self.customers[party.email] = f"C{len(self.customers) + 1}"
+        self._called("create_customer")
+        self.customer_book.append(party.email)
+        self.customers[party.email] = f"C{len(self.customer_book)}"
+        self._took_effect("create_customer")
         return self.customers[party.email]
 
     async def find_order(self, key: str) -> ErpOrder | None:
@@ -117,6 +155,14 @@ class WorldErp:
 
     async def create_order(self, draft: OrderDraft) -> ErpOrder:
         self._called("create_order")
+        if self.lands_after_s:
+            self.late.append((self.clock.monotonic() + self.lands_after_s.popleft(), draft))
+            raise OutcomeUnknown("create_order", "no answer")
+        written = self._written(draft)
+        self._took_effect("create_order")
+        return written
+
+    def _written(self, draft: OrderDraft) -> ErpOrder:
         if draft.key not in self.orders or not self.unique:
             self.book.append(draft.key)
             total = sum((line.total_gross for line in draft.order.lines), Decimal(0))
@@ -125,28 +171,40 @@ class WorldErp:
             self.orders[draft.key] = ErpOrder(
                 draft.key, number, draft.key, ErpOrderState.DRAFT, "draft", total, "EUR", START
             )
-        self.faults.take(self.faults.after, "create_order")
         return self.orders[draft.key]
 
     async def confirm_order(self, erp_id: str) -> ErpOrder:
         self._called("confirm_order")
-        self.orders[erp_id] = replace(self.orders[erp_id], state=ErpOrderState.CONFIRMED)
-        self.journal += [sku for sku, _ in self.lines[erp_id]]
+        if self.orders[erp_id].state is ErpOrderState.CANCELLED:
+            raise Rejected(f"confirming {erp_id}", "cancelled", code="cancelled")
+        if self.orders[erp_id].state is ErpOrderState.DRAFT:
+            self.confirmations[erp_id] += 1
+            self.orders[erp_id] = replace(self.orders[erp_id], state=ErpOrderState.CONFIRMED, raw_state="confirmed")
+            self.journal += [sku for sku, _ in self.lines[erp_id]]
+        self._took_effect("confirm_order")
         return self.orders[erp_id]
 
     async def record_payment(self, erp_id: str, payment: Payment, key: str) -> ErpOrder:
+        self._called("record_payment")
         self.payments.setdefault(key, payment.amount)
+        self._took_effect("record_payment")
         return self.orders[erp_id]
 
     async def cancel_order(self, erp_id: str) -> ErpOrder:
+        self._called("cancel_order")
+        if self.orders[erp_id].state is ErpOrderState.DONE:
+            raise Rejected(f"cancelling {erp_id}", "already shipped", code="already_shipped")
         self.orders[erp_id] = replace(self.orders[erp_id], state=ErpOrderState.CANCELLED)
         self.journal += [sku for sku, _ in self.lines[erp_id]]
+        self._took_effect("cancel_order")
         return self.orders[erp_id]
 
     async def read_order(self, erp_id: str) -> ErpOrder:
+        self._called("read_order")
         return self.orders[erp_id]
 
     async def changed_orders(self, after: Cursor | None) -> Page[ErpOrder]:
+        self._called("changed_orders")
         at = int(after.id or 0) if after else 0
         items = tuple(self.orders[k] for k in self.order_journal[at:])
         return Page(items, Cursor(START, str(len(self.order_journal))), False)
@@ -156,7 +214,7 @@ class WorldShop:
     """A shop that lists SKUs, sells them and keeps every stock it was ever told."""
 
     def __init__(self, skus: list[str], *, compare_and_set: bool = False) -> None:
-        self.capabilities = ShopCapabilities(late_application_s=0.01, compare_and_set=compare_and_set)
+        self.capabilities = ShopCapabilities(late_application_s=0.01, compare_and_set=compare_and_set, webhooks=True)
         self.faults, self.calls = Faults(), Counter[str]()
         self.shown: dict[str, int] = dict.fromkeys(skus, 0)
         self.pages = {sku: _page(sku) for sku in skus}
@@ -165,6 +223,24 @@ class WorldShop:
         self.sold: dict[str, Order] = {}
         self.fulfilments: dict[str, list[str]] = {}
         self.reject: set[str] = set()
+        self.hooks: dict[str, Subscription] = {}
+
+    async def check(self) -> Identity:
+        self._called("check")
+        return Identity("World shop", "shop", "1", "EUR")
+
+    def _called(self, operation: str) -> None:
+        self.calls[operation] += 1
+        self.faults.take(self.faults.before, operation)
+
+    async def subscriptions(self) -> tuple[Subscription, ...]:
+        self._called("subscriptions")
+        return tuple(self.hooks.values())
+
+    async def subscribe(self, url: str) -> tuple[Subscription, ...]:
+        self._called("subscribe")
+        self.hooks |= {topic: Subscription(topic, topic, url) for topic in ("orders/create", "orders/update")}
+        return tuple(self.hooks.values())
 
     def sell(self, lines: dict[str, int], *, unit: str = "10.00", paid: bool = True, total: str | None = None) -> str:
         number = str(len(self.sold) + 1)
@@ -195,7 +271,7 @@ class WorldShop:
         return tuple(self._listing(s) for s in self.shown), None
 
     async def read_listings(self, items: Any) -> tuple[Listing, ...]:
-        self.calls["read_listings"] += 1
+        self._called("read_listings")
         return tuple(self._listing(i["id"]) for i in items if i["id"] in self.shown)
 
     async def find_listings(self, skus: Any) -> tuple[Listing, ...]:
@@ -204,7 +280,7 @@ class WorldShop:
     async def put_product(
         self, product: Product, known: Any, key: str, fields: frozenset[str] = ALL_FIELDS
     ) -> tuple[Listing, ...]:
-        self.calls["put_product"] += 1
+        self._called("put_product")
         self.pages[product.code] = _put(self.pages.get(product.code), product, fields)
         for variant in product.variants:
             self.shown.setdefault(variant.sku, 0)
@@ -212,8 +288,7 @@ class WorldShop:
         return tuple(self._listing(v.sku) for v in product.variants)
 
     async def put_stock(self, items: list[StockWrite]) -> tuple[ItemOutcome, ...]:
-        self.calls["put_stock"] += 1
-        self.faults.take(self.faults.before, "put_stock")
+        self._called("put_stock")
         outcomes = tuple(self._put(item) for item in items)
         self.faults.take(self.faults.after, "put_stock")
         return outcomes
@@ -228,25 +303,32 @@ class WorldShop:
         return ItemOutcome(item.sku, Outcome.DONE)
 
     async def put_prices(self, items: Any) -> tuple[ItemOutcome, ...]:
+        self._called("put_prices")
         for item in items:
             self.price[item.sku] = item.price
+        self.faults.take(self.faults.after, "put_prices")
         return tuple(ItemOutcome(i.sku, Outcome.DONE) for i in items)
 
     async def orders(self, after: Cursor | None) -> Page[Order]:
+        self._called("orders")
         newer = sorted(
             (o for o in self.sold.values() if after is None or o.updated_at > after.at), key=lambda o: o.updated_at
         )
-        return Page(tuple(newer), Cursor(newer[-1].updated_at) if newer else after, False)
+        place = Cursor(newer[-1].updated_at) if newer else after
+        return Page(tuple(newer) if after else (), place, False)
 
     async def order(self, external_id: str) -> Order:
+        self._called("order")
         if external_id not in self.sold:
             raise NotFound(f"reading order {external_id}")
         return self.sold[external_id]
 
     async def fulfil(self, external_id: str, fulfilment: Fulfilment, key: str) -> str:
+        self._called("fulfil")
         told = self.fulfilments.setdefault(external_id, [])
         if fulfilment.tracking_number not in told:
             told.append(fulfilment.tracking_number)
+        self.faults.take(self.faults.after, "fulfil")
         return fulfilment.tracking_number
 
 

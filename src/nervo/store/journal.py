@@ -1,6 +1,7 @@
 """What happened: timeline events, raw exchanges, problems, drift."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from nervo.errors import NervoError
@@ -117,6 +118,43 @@ def close(tx: Tx, connection: str, subject: str, key: str, by: str, state: str =
         "UPDATE store_problem SET state = %s, closed_by = %s WHERE state = 'open' AND connection = %s AND subject = %s AND key = %s",
         (state, by, connection, subject, key),
     )
+
+
+def close_code(tx: Tx, code: str, connection: str, subject: str, key: str, by: str, state: str = "resolved") -> int:
+    """Closes one reason on a subject."""
+    return tx.run(
+        "UPDATE store_problem SET state = %s, closed_by = %s WHERE state = 'open' AND code = %s AND connection = %s AND subject = %s AND key = %s",
+        (state, by, code, connection, subject, key),
+    )
+
+
+def open_keys(tx: Tx, code: str, subject: str) -> set[str]:
+    """What has this problem now."""
+    sql = "SELECT key FROM store_problem WHERE state = 'open' AND code = %s AND subject = %s"
+    return {r[0] for r in tx.rows(sql, (code, subject))}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem row."""
+
+    id: int
+    code: str
+    connection: str
+    subject: str
+    key: str
+    order_id: int
+    state: str
+
+
+def get(tx: Tx, id: int) -> Problem | None:
+    row = tx.one("SELECT id, code, connection, subject, key, order_id, state FROM store_problem WHERE id = %s", (id,))
+    return Problem(*row) if row else None
+
+
+def close_one(tx: Tx, id: int, by: str, state: str = "resolved") -> int:
+    sql = "UPDATE store_problem SET state = %s, closed_by = %s WHERE state = 'open' AND id = %s"
+    return tx.run(sql, (state, by, id))
 
 
 def drift(tx: Tx, rows: Sequence[tuple[str, str, str, str, str, int]]) -> None:

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db import connection
+
 from nervo.ports.common import Cursor
 from nervo.store import bells
 from nervo.store.codec import plain, text
@@ -21,20 +23,51 @@ def set_cursor(tx: Tx, connection: str, entity: str, to: Cursor, now_ms: int) ->
     )
 
 
-def take_lease(tx: Tx, name: str, owner: str, now_ms: int, for_ms: int) -> int | None:
-    """The lease's epoch if it is ours now, else None. A change of hands raises the epoch."""
+def take_lease(tx: Tx, name: str, owner: str, now_ms: int, for_ms: int, *, epoch: int = 0) -> int | None:
+    """The lease's epoch if it is ours now, else None. `epoch` is the one under which we held it; a free lease is taken under
+    a higher one, by the same owner too, since what that owner was doing when it stopped is not known."""
     row = tx.one(
         "INSERT INTO store_lease (name, owner, epoch, expires_ms) VALUES (%s, %s, 1, %s) ON CONFLICT (name) DO UPDATE SET "
-        "epoch = CASE WHEN store_lease.owner = excluded.owner THEN store_lease.epoch ELSE store_lease.epoch + 1 END, "
-        "owner = excluded.owner, expires_ms = excluded.expires_ms WHERE store_lease.owner = excluded.owner OR store_lease.expires_ms < %s "
-        "RETURNING epoch",
-        (name, owner, now_ms + for_ms, now_ms),
+        "epoch = CASE WHEN store_lease.owner = excluded.owner AND store_lease.epoch = %s THEN store_lease.epoch ELSE store_lease.epoch + 1 END, "
+        "owner = excluded.owner, expires_ms = excluded.expires_ms "
+        "WHERE (store_lease.owner = excluded.owner AND store_lease.epoch = %s) OR store_lease.expires_ms < %s RETURNING epoch",
+        (name, owner, now_ms + for_ms, epoch, epoch, now_ms),
     )
     return int(row[0]) if row else None
 
 
-def give_lease(tx: Tx, name: str, owner: str) -> None:
-    tx.run("UPDATE store_lease SET expires_ms = 0 WHERE name = %s AND owner = %s", (name, owner))
+def give_lease(tx: Tx, name: str, owner: str, epoch: int) -> None:
+    """The next one takes it at once."""
+    tx.run("UPDATE store_lease SET expires_ms = 0 WHERE name = %s AND owner = %s AND epoch = %s", (name, owner, epoch))
+
+
+def bump_epoch(tx: Tx) -> int:
+    """After a restore: an epoch above every one that was ever used here, held by nobody. The next holder looks before it sends."""
+    raise_epoch(tx, epoch(tx))
+    return epoch(tx)
+
+
+def database_ms(tx: Tx) -> int:
+    """The database's own time, one for all hubs, whatever their machines' clocks say."""
+    postgresql = connection.vendor == "postgresql"
+    now = "extract(epoch FROM clock_timestamp()) * 1000" if postgresql else "(julianday('now') - 2440587.5) * 86400000"
+    row = tx.one(f"SELECT CAST({now} AS BIGINT)")
+    assert row
+    return int(row[0])
+
+
+def count(tx: Tx, name: str, by: int = 1) -> None:
+    """Adds to a counter."""
+    tx.run(
+        "INSERT INTO store_counter (name, value) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = store_counter.value + excluded.value",
+        (name, by),
+    )
+
+
+def counted(tx: Tx, prefix: str) -> dict[str, int]:
+    """The counters whose name starts like this."""
+    rows = tx.rows("SELECT name, value FROM store_counter WHERE substr(name, 1, %s) = %s", (len(prefix), prefix))
+    return {name: int(value) for name, value in rows}
 
 
 def still_ours(tx: Tx, name: str, owner: str, epoch: int) -> bool:
@@ -93,8 +126,9 @@ def new_commands(tx: Tx) -> list[tuple[int, str, dict[str, object], str]]:
     return [(i, k, plain(a), w) for i, k, a, w in rows]
 
 
-def end_command(tx: Tx, id: int, state: str, result: str) -> None:
-    tx.run("UPDATE store_command SET state = %s, result = %s WHERE id = %s", (state, result, id))
+def end_command(tx: Tx, id: int, state: str, result: str, now_ms: int) -> None:
+    sql = "UPDATE store_command SET state = %s, result = %s, ended_ms = %s WHERE id = %s AND state = 'new'"
+    tx.run(sql, (state, result, now_ms, id))
 
 
 def latest_config(tx: Tx) -> tuple[int, str] | None:

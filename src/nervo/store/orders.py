@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from nervo.model.corrections import Corrections, corrected
 from nervo.model.orders import Order
 from nervo.ports.erp import ErpOrder
 from nervo.store.codec import ms, parse, text
@@ -10,7 +11,7 @@ from nervo.store.database import Tx
 
 _COLUMNS = (
     "id, connection, external_id, number, version, state, status, payment_status, doc, erp_key, erp_customer, erp_id, erp_number, "
-    "created_ms, confirmed_ms, paid, shipped_ms, cancelled_ms, cancel_wanted, fulfilments, approved"
+    "created_ms, confirmed_ms, paid, shipped_ms, cancelled_ms, cancel_wanted, fulfilments, approved, corrections, pending"
 )
 
 
@@ -39,10 +40,14 @@ class Kept:
     cancel_wanted: bool
     fulfilments: str
     approved: bool
+    corrections: str
+    pending: str
 
     @property
     def order(self) -> Order:
-        return parse(self.doc, Order)
+        """The channel's reading with a person's corrections on it."""
+        read = parse(self.doc, Order)
+        return read if self.corrections == "{}" else corrected(read, parse(self.corrections, Corrections))
 
 
 def get(tx: Tx, id: int) -> Kept | None:
@@ -67,6 +72,12 @@ def in_states(tx: Tx, states: tuple[str, ...], limit: int = 1000) -> list[Kept]:
     marks = ", ".join(["%s"] * len(states))
     sql = f"SELECT {_COLUMNS} FROM store_saleorder WHERE state IN ({marks}) ORDER BY id LIMIT %s"
     return [Kept(*row) for row in tx.rows(sql, [*states, limit])]
+
+
+def pending(tx: Tx, connection: str, what: str) -> list[Kept]:
+    """Orders for which this was sent to the ERP without a known outcome."""
+    sql = f"SELECT {_COLUMNS} FROM store_saleorder WHERE pending = %s AND connection = %s ORDER BY id LIMIT 1000"
+    return [Kept(*row) for row in tx.rows(sql, (what, connection))]
 
 
 def insert(tx: Tx, connection: str, order: Order, erp_key: str, state: str, found_by: str, now_ms: int) -> int | None:
@@ -128,7 +139,7 @@ def set_fields(tx: Tx, id: int, **fields: Any) -> None:
 
 def written(tx: Tx, id: int, erp: ErpOrder, now_ms: int) -> None:
     """The ERP has the order as a draft."""
-    set_fields(tx, id, erp_id=erp.erp_id, erp_number=erp.number, erp_state=erp.raw_state, created_ms=now_ms)
+    set_fields(tx, id, erp_id=erp.erp_id, erp_number=erp.number, erp_state=erp.raw_state, created_ms=now_ms, pending="")
 
 
 def by_state(tx: Tx) -> dict[str, int]:

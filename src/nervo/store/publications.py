@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from nervo.store.database import Tx
+from nervo.store.facts import CHUNK, placeholders
 from nervo.store.ticks import tick
 
 
@@ -17,6 +18,8 @@ class Claim:
     published: str
     state: str
     attempts: int
+    refused: str = ""
+    approved: str = ""
 
 
 def mark(tx: Tx, channel: str, kind: str, keys: Iterable[str], now_ms: int, *, priority: int = 5) -> None:
@@ -32,10 +35,12 @@ def mark(tx: Tx, channel: str, kind: str, keys: Iterable[str], now_ms: int, *, p
 
 
 def claim(tx: Tx, channel: str, kind: str, now_ms: int, limit: int, busy: set[str] | None = None) -> list[Claim]:
-    """The next dirty keys, most urgent first. Keys held by a guard rail or without a link wait."""
+    """The next dirty keys, most urgent first. Keys without a link wait; one that was held or refused waits until it has become
+    dirty again, since its value may be another now."""
     sql = (
-        "SELECT key, dirty_tick, dirty_ms, published, state, attempts FROM store_publication WHERE channel = %s AND kind = %s "
-        "AND dirty_tick > 0 AND not_before_ms <= %s AND state NOT IN ('unlinked', 'held', 'failed') ORDER BY priority, dirty_tick LIMIT %s"
+        "SELECT key, dirty_tick, dirty_ms, published, state, attempts, refused, approved FROM store_publication "
+        "WHERE channel = %s AND kind = %s AND dirty_tick > 0 AND not_before_ms <= %s AND state <> 'unlinked' "
+        "AND NOT (state IN ('held', 'failed') AND dirty_tick <= refused_tick) ORDER BY priority, dirty_tick LIMIT %s"
     )
     found = [Claim(*row) for row in tx.rows(sql, (channel, kind, now_ms, limit + len(busy or ())))]
     return [c for c in found if not busy or c.key not in busy][:limit]
@@ -53,6 +58,7 @@ def published(tx: Tx, channel: str, kind: str, items: Sequence[tuple[Claim, str]
     """These show the value now. A key that became dirty again meanwhile stays dirty."""
     tx.many(
         "UPDATE store_publication SET published = %s, published_ms = %s, latency_ms = %s, inflight_epoch = 0, attempts = 0, error = '', "
+        "refused = '', approved = '', "
         "state = CASE WHEN dirty_tick = %s OR state <> 'unknown' THEN 'ok' ELSE state END, "
         "dirty_tick = CASE WHEN dirty_tick = %s THEN 0 ELSE dirty_tick END WHERE channel = %s AND kind = %s AND key = %s",
         [
@@ -65,7 +71,7 @@ def published(tx: Tx, channel: str, kind: str, items: Sequence[tuple[Claim, str]
 def unchanged(tx: Tx, channel: str, kind: str, claims: Iterable[Claim]) -> None:
     """These show the right value already: no call was made."""
     tx.many(
-        "UPDATE store_publication SET dirty_tick = 0, state = 'ok' WHERE channel = %s AND kind = %s AND key = %s AND dirty_tick = %s",
+        "UPDATE store_publication SET dirty_tick = 0, state = 'ok', error = '', refused = '' WHERE channel = %s AND kind = %s AND key = %s AND dirty_tick = %s",
         [(channel, kind, c.key, c.dirty_tick) for c in claims],
     )
 
@@ -78,6 +84,89 @@ def set_state(
         "UPDATE store_publication SET state = %s, error = %s, not_before_ms = %s, inflight_epoch = 0, attempts = attempts + 1 "
         "WHERE channel = %s AND kind = %s AND key = %s",
         [(state, error, not_before_ms, channel, kind, key) for key in sorted(keys)],
+    )
+
+
+def refuse(tx: Tx, channel: str, kind: str, items: Iterable[tuple[Claim, str]], state: str, error: str) -> None:
+    """These values wait for a person (held) or were refused (failed); another value is tried by itself."""
+    tx.many(
+        "UPDATE store_publication SET state = %s, error = %s, refused = %s, refused_tick = %s, inflight_epoch = 0, "
+        "attempts = attempts + 1 WHERE channel = %s AND kind = %s AND key = %s",
+        [
+            (state, error, value, c.dirty_tick, channel, kind, c.key)
+            for c, value in sorted(items, key=lambda i: i[0].key)
+        ],
+    )
+
+
+def still_refused(tx: Tx, channel: str, kind: str, claims: Iterable[Claim]) -> None:
+    """They became dirty again, but their value is the one that was held or refused."""
+    tx.many(
+        "UPDATE store_publication SET refused_tick = %s WHERE channel = %s AND kind = %s AND key = %s",
+        [(c.dirty_tick, channel, kind, c.key) for c in sorted(claims, key=lambda c: c.key)],
+    )
+
+
+def held(tx: Tx, channel: str, kind: str) -> list[str]:
+    """Keys that wait for a person."""
+    sql = "SELECT key FROM store_publication WHERE channel = %s AND kind = %s AND state = 'held' ORDER BY key"
+    return [r[0] for r in tx.rows(sql, (channel, kind))]
+
+
+def approve(tx: Tx, channel: str, kind: str) -> list[str]:
+    """A person accepts the values that are held: they go out, other values of the same keys do not."""
+    keys = held(tx, channel, kind)
+    tx.run(
+        "UPDATE store_publication SET approved = refused, refused = '', refused_tick = 0, state = 'new', not_before_ms = 0, error = '' "
+        "WHERE channel = %s AND kind = %s AND state = 'held'",
+        (channel, kind),
+    )
+    return keys
+
+
+def retry(tx: Tx, channel: str, kind: str, keys: Iterable[str]) -> int:
+    """These are compared and sent again, whatever stopped them; how many the ledger has."""
+    return tx.many(
+        "UPDATE store_publication SET state = CASE WHEN state = 'unknown' THEN state ELSE 'new' END, not_before_ms = 0, refused = '', "
+        "refused_tick = 0, attempts = 0, error = '', dirty_tick = CASE WHEN dirty_tick = 0 THEN 1 ELSE dirty_tick END "
+        "WHERE channel = %s AND kind = %s AND key = %s",
+        [(channel, kind, key) for key in sorted(keys)],
+    )
+
+
+def settled(tx: Tx, channel: str, kind: str, keys: Sequence[str]) -> dict[str, str]:
+    """What these show as far as we know: only those that are neither dirty, nor in flight, nor in doubt."""
+    found: dict[str, str] = {}
+    for start in range(0, len(keys), CHUNK):
+        part = list(keys[start : start + CHUNK])
+        sql = (
+            "SELECT key, published FROM store_publication WHERE channel = %s AND kind = %s AND dirty_tick = 0 AND inflight_epoch = 0 "
+            f"AND state = 'ok' AND published <> '' AND key IN ({placeholders(len(part))})"
+        )
+        found.update((k, v) for k, v in tx.rows(sql, [channel, kind, *part]))
+    return found
+
+
+def drifted(
+    tx: Tx, channel: str, kind: str, shown: Sequence[tuple[str, str, str]], now_ms: int
+) -> list[tuple[str, str, str]]:
+    """(key, published, shown there) of those that still are as they were read: they are published again. The rest moved meanwhile."""
+    at, found = tick(tx), []
+    for key, published, value in shown:
+        if tx.run(
+            "UPDATE store_publication SET published = %s, state = 'new', dirty_tick = %s, dirty_ms = %s WHERE channel = %s AND kind = %s "
+            "AND key = %s AND dirty_tick = 0 AND inflight_epoch = 0 AND state = 'ok' AND published = %s",
+            (value, at, now_ms, channel, kind, key, published),
+        ):
+            found.append((key, published, value))
+    return found
+
+
+def mark_all(tx: Tx, channel: str, now_ms: int) -> int:
+    """Every key of a channel may have to be shown differently; how many."""
+    return tx.run(
+        "UPDATE store_publication SET dirty_ms = CASE WHEN dirty_tick > 0 THEN dirty_ms ELSE %s END, dirty_tick = %s WHERE channel = %s",
+        (now_ms, tick(tx), channel),
     )
 
 

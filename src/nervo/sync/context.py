@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 
 from nervo.kit.clock import Clock
 from nervo.rules.config import Config, ConnectionConfig
-from nervo.store import publications
+from nervo.store import flows, publications
 from nervo.store.codec import ms
 from nervo.store.database import Database, Tx
+from nervo.sync.fence import LostLease, Paused
 from nervo.sync.remote import Remote
 
 
 @dataclass
 class Hub:
-    """One hub process. `epoch` is the lease's; 0 means that this process may not send."""
+    """One hub process. `epoch` is the lease's; 0 means that this process may not send. A lease is good until both of its
+    deadlines: monotonic seconds, and the wall's clock, which also runs while the machine is suspended."""
 
     db: Database
     config: Config
@@ -23,9 +25,15 @@ class Hub:
     owner: str
     start_flow: Callable[[str, int], None] = lambda name, order_id: None
     epoch: int = 0
+    lease_until: float = 0.0
+    lease_until_ms: int = 0
     paused: set[str] = field(default_factory=set)
     bells: dict[str, asyncio.Event] = field(default_factory=dict)
-    approved: dict[tuple[str, str], int] = field(default_factory=dict)
+    sent_at: dict[int, float] = field(default_factory=dict)  # order → when a write to the ERP left, monotonic seconds
+
+    def __post_init__(self) -> None:
+        for remote in self.remotes.values():
+            remote.may_write = self.check_may_send
 
     def now_ms(self) -> int:
         return ms(self.clock.now())
@@ -52,8 +60,25 @@ class Hub:
             pass
         bell.clear()
 
+    @property
+    def active(self) -> bool:
+        """Whether the lease is ours and still good."""
+        return self.epoch > 0 and self.clock.monotonic() < self.lease_until and self.now_ms() < self.lease_until_ms
+
     def may_send(self, connection: str) -> bool:
-        return self.epoch > 0 and connection not in self.paused
+        return self.active and connection not in self.paused and not self.remotes[connection].refused
+
+    def check_may_send(self, connection: str) -> None:
+        """Asked right before a write leaves. Raises LostLease, Paused."""
+        if not self.active:
+            raise LostLease(f"sending to {connection}", f"epoch {self.epoch}")
+        if connection in self.paused:
+            raise Paused(f"sending to {connection}", fix="Resume the connection.")
+
+    def want(self, tx: Tx, flow: str, order_id: int) -> tuple[str, int]:
+        """Writes down that an order needs a flow, in the transaction that makes it needed."""
+        flows.want(tx, flow, order_id, self.now_ms())
+        return flow, order_id
 
     def mark(self, tx: Tx, kind: str, keys: Iterable[str], *, priority: int = 5) -> None:
         """These keys may have to be shown differently on every channel that takes this kind."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
+from nervo.model.money import rounded
 from nervo.ports.common import ItemOutcome
 from nervo.ports.shop import Listing, PriceWrite, StockWrite
 from nervo.rules.config import ConnectionConfig, Guards
@@ -57,10 +58,10 @@ class StockKind:
         result: tuple[ItemOutcome, ...] = await remote.call("put_stock", writes, attempts=1)
         return result
 
-    def shown(self, listing: Listing, channel: ConnectionConfig, wanted: str) -> str:
+    def shown(self, listing: Listing, wanted: str, capabilities: Any) -> str:
         return "" if listing.quantity is None else str(listing.quantity)
 
-    def refused(self, item: Item, guards: Guards) -> str:
+    def refused(self, item: Item, channel: ConnectionConfig, guards: Guards) -> str:
         """Single items are never refused; a wave of zeros is (see publish)."""
         return ""
 
@@ -90,16 +91,23 @@ class PriceKind:
         result: tuple[ItemOutcome, ...] = await remote.call("put_prices", writes, attempts=1)
         return result
 
-    def shown(self, listing: Listing, channel: ConnectionConfig, wanted: str) -> str:
-        currency = wanted.rsplit("|", 1)[-1]
-        compare_at = "" if listing.compare_at is None else f"{listing.compare_at:.2f}"
-        return "" if listing.price is None else f"{listing.price:.2f}|{compare_at}|{currency}"
+    def shown(self, listing: Listing, wanted: str, capabilities: Any) -> str:
+        """As it would be written: `wanted` gives the currency, and the compare-at price where the channel has none."""
+        if listing.price is None or not wanted:
+            return ""
+        _, asked, currency = wanted.split("|")
+        compare_at = "" if listing.compare_at is None else _amount(listing.compare_at, currency)
+        if not capabilities.compare_at:
+            compare_at = asked
+        return f"{_amount(listing.price, currency)}|{compare_at}|{currency}"
 
-    def refused(self, item: Item, guards: Guards) -> str:
-        """Why this price asks a person first: 0, a jump, another currency; "" when it is fine."""
+    def refused(self, item: Item, channel: ConnectionConfig, guards: Guards) -> str:
+        """Why this price asks a person first: 0, under its floor, a jump, another currency; "" when it is fine."""
         price, _, currency = item.wanted.split("|")
         if Decimal(price) <= 0:
             return "price_zero"
+        if Decimal(price) < channel.price.floor:
+            return "price_floor"
         if not item.published:
             return ""
         before, _, old_currency = item.published.split("|")
@@ -107,6 +115,12 @@ class PriceKind:
             return "currency_change"
         jump = abs(Decimal(price) - Decimal(before)) * 100
         return "price_jump" if Decimal(before) > 0 and jump > guards.price_jump_percent * Decimal(before) else ""
+
+
+def _amount(value: Decimal, currency: str) -> str:
+    """With the currency's own decimals; finer amounts stay as they are, so that they differ from what we would write."""
+    shown = rounded(value, currency)
+    return str(shown) if shown == value else str(value)
 
 
 Kind = StockKind | PriceKind

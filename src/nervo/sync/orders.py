@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ from nervo.errors import Misunderstood, NervoError, NotFound
 from nervo.model.money import quantum
 from nervo.model.orders import Order, OrderStatus, sum_of_parts
 from nervo.model.payments import PaymentStatus
+from nervo.ports.common import Cursor
 from nervo.rules.config import ConnectionConfig
 from nervo.store import facts, holds, journal, operations, orders, publications, refresh
 from nervo.store.database import Tx
@@ -31,8 +33,8 @@ class Doubt:
     values: dict[str, Any]
 
 
-def doubt_about(tx: Tx, order: Order) -> Doubt | None:
-    """The first thing that does not fit, or None."""
+def doubt_about(tx: Tx, order: Order, *, approved: bool = False) -> Doubt | None:
+    """The first thing that does not fit, or None. `approved`: a person has accepted that the total differs, nothing else."""
     if order.status is OrderStatus.UNKNOWN:
         return Doubt("unknown_status", "Map this status, then retry.", {"status": order.raw_status})
     known = facts.known_skus(tx, sorted({line.sku for line in order.lines if line.sku}))
@@ -42,7 +44,7 @@ def doubt_about(tx: Tx, order: Order) -> Doubt | None:
     if unknown:
         return Doubt("unknown_sku", "Create the SKU in the ERP or map it, then retry.", {"skus": unknown})
     parts = sum_of_parts(order)
-    if parts != order.total_gross:
+    if parts != order.total_gross and not approved:
         return Doubt(
             "total_differs",
             "Check the order at the channel, then approve or correct.",
@@ -68,7 +70,7 @@ def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: 
     if kept:
         return _reread(hub, tx, channel, kept, order)
     _doubt_shown(hub, tx, channel, order)
-    if order.status is OrderStatus.CANCELLED:
+    if order.status is OrderStatus.CANCELLED or _before_start(tx, channel.name, order):
         return None
     waiting = order.payment_status in UNPAID and not channel.orders.import_unpaid
     doubt = doubt_about(tx, order)
@@ -76,14 +78,15 @@ def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: 
     id = orders.insert(tx, channel.name, order, erp_key(channel.name, order.external_id), state, found_by, hub.now_ms())
     if id is None:
         return None
+    operations.count(tx, f"found_by_{found_by}:{channel.name}:order")
     journal.event(
         tx, id, "order_received", hub.now_ms(), found_by=found_by, channel=channel.name, total=str(order.total_gross)
     )
     if not waiting:
-        _hold(hub, tx, id, channel, order)
+        hold_goods(hub, tx, id, channel, order)
     if doubt and not waiting:
         _held(hub, tx, id, channel.name, order, doubt)
-    return ("place_order", id) if state == "received" else None
+    return hub.want(tx, "place_order", id) if state == "received" else None
 
 
 def _doubt_shown(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order) -> None:
@@ -94,7 +97,7 @@ def _doubt_shown(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order) -> N
         publications.doubt(tx, channel.name, "stock", skus)
 
 
-def _hold(hub: Hub, tx: Tx, id: int, channel: ConnectionConfig, order: Order) -> None:
+def hold_goods(hub: Hub, tx: Tx, id: int, channel: ConnectionConfig, order: Order) -> None:
     sold = [line for line in order.lines if line.sku and not line.gift_card]
     warehouse = channel.orders.warehouse or (channel.stock.warehouses[0] if channel.stock.warehouses else "")
     fullest = {} if warehouse else facts.fullest_warehouse(tx, [line.sku for line in sold if line.sku])
@@ -127,12 +130,13 @@ def _reread(hub: Hub, tx: Tx, channel: ConnectionConfig, kept: Kept, order: Orde
     if order.status is OrderStatus.CANCELLED and not kept.cancelled_ms and not kept.cancel_wanted:
         orders.set_fields(tx, kept.id, cancel_wanted=True)
         journal.event(tx, kept.id, "cancel_asked", hub.now_ms(), reason=order.cancel_reason)
-        return "cancel_order", kept.id
+        return hub.want(tx, "cancel_order", kept.id)
     if order.payment_status != kept.payment_status:
         journal.event(tx, kept.id, "payment_changed", hub.now_ms(), status=order.payment_status)
     if kept.state in ("held", "waiting"):
         return reconsider(hub, tx, kept.id)
-    return ("update_payment", kept.id) if order.payment_status != kept.payment_status and kept.confirmed_ms else None
+    paid = order.payment_status != kept.payment_status or payable(order) != payable(kept.order)
+    return hub.want(tx, "update_payment", kept.id) if paid and kept.state in ("received", "in_erp", "shipped") else None
 
 
 def reconsider(hub: Hub, tx: Tx, id: int, by: str = "nervo") -> tuple[str, int] | None:
@@ -143,9 +147,9 @@ def reconsider(hub: Hub, tx: Tx, id: int, by: str = "nervo") -> tuple[str, int] 
     order, channel = kept.order, hub.config.connections[kept.connection]
     if kept.state == "waiting" and order.payment_status in UNPAID:
         return None
-    doubt = None if kept.approved else doubt_about(tx, order)
+    doubt = doubt_about(tx, order, approved=kept.approved)
     if kept.state == "waiting":
-        _hold(hub, tx, id, channel, order)
+        hold_goods(hub, tx, id, channel, order)
     if doubt:
         orders.set_fields(tx, id, state="held")
         _held(hub, tx, id, kept.connection, order, doubt)
@@ -153,7 +157,7 @@ def reconsider(hub: Hub, tx: Tx, id: int, by: str = "nervo") -> tuple[str, int] 
     orders.set_fields(tx, id, state="received")
     journal.close(tx, kept.connection, "order", kept.external_id, by)
     journal.event(tx, id, "order_released", hub.now_ms(), by)
-    return "place_order", id
+    return hub.want(tx, "place_order", id)
 
 
 async def read_hinted(hub: Hub, channel: ConnectionConfig) -> int:
@@ -199,9 +203,31 @@ def _unread(hub: Hub, tx: Tx, name: str, item: refresh.Due, error: NervoError) -
         )
 
 
+async def start_point(hub: Hub, channel: ConnectionConfig) -> None:
+    """Where a channel's orders start for us: at the newest place the first time we ask. What was placed before it is not ours; what
+    comes later is never lost, though it came while we were away. An empty shop starts a day ago, which cannot hide anything."""
+    name = channel.name
+    if await hub.db.read(lambda tx: operations.cursor(tx, name, "orders")):
+        return
+    page = await hub.remotes[name].call("orders", None)
+    newest = page.next or Cursor(hub.clock.now() - timedelta(days=1))
+
+    def note(tx: Tx) -> None:
+        operations.set_cursor(tx, name, "orders", newest, hub.now_ms())
+        operations.set_cursor(tx, name, "orders_start", Cursor(newest.at), hub.now_ms())
+
+    await hub.db.write(note)
+
+
+def _before_start(tx: Tx, channel: str, order: Order) -> bool:
+    start = operations.cursor(tx, channel, "orders_start")
+    return start is not None and order.placed_at < start.at
+
+
 async def sweep(hub: Hub, channel: ConnectionConfig) -> int:
     """Reads orders by the channel's own order of change, with overlap; how many were new or newer."""
     name, news = channel.name, 0
+    await start_point(hub, channel)
     cursor = await hub.db.read(lambda tx: operations.cursor(tx, name, "orders"))
     at = cursor.rewound(OVERLAP_S) if cursor else None
     for _ in range(MAX_PAGES):

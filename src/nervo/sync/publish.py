@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from nervo.errors import AuthFailed, MachineError, NervoError, OutcomeUnknown, RateLimited
 from nervo.ports.common import ItemOutcome, Outcome
 from nervo.rules.config import ConnectionConfig
-from nervo.store import journal, links, operations, publications
+from nervo.store import journal, links, publications
 from nervo.store.database import Tx
 from nervo.store.publications import Claim
+from nervo.sync import lease
 from nervo.sync.context import Hub
+from nervo.sync.fence import LostLease, Paused
 from nervo.sync.kinds import Kind
 
 WINDOW_MS = 600_000
@@ -33,9 +35,10 @@ class ToSend:
     def published(self) -> str:
         return self.claim.published
 
-
-class LostLease(Exception):
-    """Another hub owns the channel now: nothing may leave here."""
+    @property
+    def approved(self) -> bool:
+        """Whether a person has accepted this very value."""
+        return self.wanted == self.claim.approved
 
 
 class Publisher:
@@ -79,22 +82,23 @@ class Publisher:
             publications.set_state(tx, name, kind, [c.key for c in unlinked], "unlinked")
         if same:
             publications.unchanged(tx, name, kind, same)
-        sending = self._guarded(tx, sending)
+            self._solved(tx, same)
+        again = [s for s in sending if s.claim.state in ("held", "failed") and s.wanted == s.claim.refused]
+        if again:
+            publications.still_refused(tx, name, kind, [s.claim for s in again])
+        sending = self._guarded(tx, [s for s in sending if s not in again])
         if sending:
-            if not operations.still_ours(tx, "hub", self.hub.owner, self.hub.epoch):
-                raise LostLease(self.channel.name)
+            lease.still_ours(self.hub, tx)
             publications.sending(tx, name, kind, [s.key for s in sending], self.hub.epoch)
         return sending
 
     def _guarded(self, tx: Tx, sending: list[ToSend]) -> list[ToSend]:
         name, kind, now = self.channel.name, self.kind.name, self.hub.now_ms()
-        if self.hub.approved.get((name, kind), 0) > now:
-            return sending
         passed = []
         for item in sending:
-            reason = self.kind.refused(item, self.hub.config.guards)
+            reason = "" if item.approved else self.kind.refused(item, self.channel, self.hub.config.guards)
             if reason:
-                publications.set_state(tx, name, kind, [item.key], "held", error=reason)
+                publications.refuse(tx, name, kind, [(item.claim, item.wanted)], "held", reason)
                 journal.problem(
                     tx,
                     reason,
@@ -112,7 +116,7 @@ class Publisher:
 
     def _without_mass_zero(self, tx: Tx, sending: list[ToSend]) -> list[ToSend]:
         now, guards = self.hub.now_ms(), self.hub.config.guards
-        zeros = [s for s in sending if s.wanted == "0" and s.published not in ("", "0")]
+        zeros = [s for s in sending if s.wanted == "0" and s.published not in ("", "0") and not s.approved]
         while self._zeros and self._zeros[0][0] < now - WINDOW_MS:
             self._zeros.popleft()
         if not zeros:
@@ -122,7 +126,8 @@ class Publisher:
         if recent < guards.mass_zero_least or recent * 100 <= guards.mass_zero_percent * total:
             self._zeros.append((now, len(zeros)))
             return sending
-        publications.set_state(tx, self.channel.name, "stock", [z.key for z in zeros], "held", error="stock_mass_zero")
+        held = [(z.claim, z.wanted) for z in zeros]
+        publications.refuse(tx, self.channel.name, "stock", held, "held", "stock_mass_zero")
         journal.problem(
             tx,
             "stock_mass_zero",
@@ -134,8 +139,15 @@ class Publisher:
             fix="Check the ERP's stock, then approve.",
             owner="owner",
         )
-        held = {z.key for z in zeros}
-        return [s for s in sending if s.key not in held]
+        return [s for s in sending if s not in zeros]
+
+    def _solved(self, tx: Tx, claims: Sequence[Claim]) -> None:
+        """What had stopped these does not any more."""
+        for claim in claims:
+            if claim.state in ("held", "failed"):
+                journal.close(tx, self.channel.name, self.kind.name, claim.key, "nervo")
+        if any(c.state == "held" for c in claims) and not publications.held(tx, self.channel.name, self.kind.name):
+            journal.close(tx, self.channel.name, self.kind.name, "*", "nervo")
 
     async def _send(self, sending: list[ToSend]) -> None:
         try:
@@ -153,9 +165,11 @@ class Publisher:
 
     def _note(self, tx: Tx, sending: list[ToSend], outcomes: Sequence[ItemOutcome]) -> None:
         name, kind, now = self.channel.name, self.kind.name, self.hub.now_ms()
+        lease.still_ours(self.hub, tx)
         by_key = {o.sku: o for o in outcomes}
         done = [(s.claim, s.wanted) for s in sending if (o := by_key.get(s.key)) and o.outcome is Outcome.DONE]
         publications.published(tx, name, kind, done, now)
+        self._solved(tx, [claim for claim, _ in done])
         for item in sending:
             outcome = by_key.get(item.key)
             match outcome.outcome if outcome else Outcome.UNKNOWN:
@@ -169,7 +183,7 @@ class Publisher:
                     publications.set_state(tx, name, kind, [item.key], "unknown", not_before_ms=now + self._late_ms())
                 case Outcome.MISSING | Outcome.REJECTED:
                     assert outcome
-                    publications.set_state(tx, name, kind, [item.key], "failed", error=outcome.said)
+                    publications.refuse(tx, name, kind, [(item.claim, item.wanted)], "failed", outcome.said)
                     journal.problem(
                         tx,
                         "item_rejected",
@@ -187,7 +201,10 @@ class Publisher:
         name, kind, now, keys = self.channel.name, self.kind.name, self.hub.now_ms(), [s.key for s in sending]
 
         def note(tx: Tx) -> None:
-            if isinstance(error, OutcomeUnknown):
+            lease.still_ours(self.hub, tx)
+            if isinstance(error, LostLease | Paused):
+                publications.set_state(tx, name, kind, keys, "new")
+            elif isinstance(error, OutcomeUnknown):
                 publications.set_state(
                     tx, name, kind, keys, "unknown", error=str(error), not_before_ms=now + self._late_ms()
                 )
@@ -203,7 +220,7 @@ class Publisher:
                 if isinstance(error, AuthFailed):
                     journal.problem_of(tx, error, name, "connection", name, now)
             else:
-                publications.set_state(tx, name, kind, keys, "failed", error=str(error))
+                publications.refuse(tx, name, kind, [(s.claim, s.wanted) for s in sending], "failed", str(error))
                 journal.problem_of(tx, error, name, kind, keys[0], now)
 
         await self.hub.db.write(note)
@@ -228,21 +245,12 @@ class Publisher:
                 )
             )
             return
-        shown = {
-            listing.sku: self.kind.shown(listing, self.channel, wanted.get(listing.sku) or "") for listing in found
-        }
+        can = self.remote.port.capabilities
+        shown = {listing.sku: self.kind.shown(listing, wanted.get(listing.sku) or "", can) for listing in found}
         rows = [(shown.get(c.key, ""), c.dirty_tick, self.channel.name, self.kind.name, c.key) for c in asked]
         await self.hub.db.write(lambda tx: publications.observed(tx, rows))
 
 
 async def recover(hub: Hub, channel: ConnectionConfig) -> int:
     """Keys that a dead predecessor was sending are unknown: they wait out late application and are read back."""
-
-    def note(tx: Tx) -> int:
-        lost = publications.orphaned(tx, channel.name, hub.epoch)
-        until = hub.now_ms() + int(hub.remotes[channel.name].port.capabilities.late_application_s * 1000)
-        for kind, key in lost:
-            publications.set_state(tx, channel.name, kind, [key], "unknown", not_before_ms=until)
-        return len(lost)
-
-    return await hub.db.write(note)
+    return await hub.db.write(lambda tx: lease.quarantine(hub, tx, channel.name, hub.epoch))

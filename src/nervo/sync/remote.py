@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 
 from nervo.errors import (
@@ -18,7 +19,8 @@ from nervo.errors import (
 )
 from nervo.kit.clock import Clock
 from nervo.kit.http import Exchange
-from nervo.kit.pacing import BULK, NORMAL, URGENT, urgency
+from nervo.kit.pacing import BULK, NORMAL, URGENT, may_leave, urgency
+from nervo.sync.fence import LostLease, Paused
 
 T = TypeVar("T")
 order_in_hand: ContextVar[int] = ContextVar("order_in_hand", default=0)
@@ -33,13 +35,18 @@ URGENCY = dict.fromkeys(("put_stock", "read_listings", "order", "stock_of", "cha
 
 
 class Remote:
-    """One connection, called through its port. `port` is the connector; `writable` False refuses every write before it leaves."""
+    """One connection, called through its port. `port` is the connector; `writable` False refuses every write before it leaves;
+    `may_write` is asked right before each and raises where it may not. `refused`: they refused our credentials; no call is made
+    until a check has passed again."""
 
     def __init__(self, name: str, port: Any, clock: Clock, *, writable: bool, timeout_s: float = 60.0) -> None:
         self.name, self.port, self.clock, self.writable, self.timeout_s = name, port, clock, writable, timeout_s
         self.kept: deque[tuple[str, int, str, Exchange]] = deque(maxlen=20_000)
         self.operation: ContextVar[str] = ContextVar("operation", default="")
         self.last_error: NervoError | None = None
+        self.calls = 0
+        self.refused: AuthFailed | None = None
+        self.may_write: Callable[[str], None] = lambda name: None
 
     def keep(self, exchange: Exchange) -> None:
         """Given to the connector's HTTP, so that every exchange is kept under the operation and order it belongs to."""
@@ -53,7 +60,13 @@ class Remote:
                 code="read_only",
                 fix="Switch the connection to write when you are ready.",
             )
+        if self.refused and operation != "check":
+            said = self.refused.said
+            raise AuthFailed(
+                f"{operation} on {self.name}", said, fix="Correct the credentials; it is tried every minute."
+            )
         self.operation.set(operation)
+        may_leave.set(partial(self.may_write, self.name) if operation in WRITES else None)
         urgency.set(URGENCY.get(operation, NORMAL))
         method: Callable[..., Awaitable[Any]] = getattr(self.port, operation)
         for attempt in range(1, attempts + 1):
@@ -65,11 +78,15 @@ class Remote:
                 await self.clock.sleep(_pause_s(error, attempt))
             else:
                 self.last_error = None
+                self.refused = None if operation == "check" else self.refused
+                self.calls += 1
                 return result
         raise AssertionError("unreachable")
 
     async def _once(self, operation: str, method: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
         try:
+            if operation in WRITES:
+                self.may_write(self.name)
             async with asyncio.timeout(self.timeout_s):
                 return await method(*args)
         except TimeoutError as error:
@@ -77,8 +94,12 @@ class Remote:
             failure = kind(f"{operation} on {self.name}", f"no answer in {self.timeout_s:.0f} s")
             self.last_error = failure
             raise failure from error
+        except (LostLease, Paused):
+            raise
         except NervoError as error:
             self.last_error = error
+            if isinstance(error, AuthFailed):
+                self.refused = error
             raise
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             failure_ = Misunderstood(f"{operation} on {self.name}", f"{type(error).__name__}: {error}")

@@ -97,6 +97,23 @@ async def listen(hub: Hub) -> int:
     return len(page.items)
 
 
+class Doorbell:
+    """Waits at the ERP's doorbell; what it rings for is read at once instead of at the next poll."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self._mark = ""
+
+    async def step(self) -> int:
+        """One wait; the next begins at once, unless this one ended at once for nothing."""
+        started = self.hub.clock.monotonic()
+        self._mark, rang = await self.hub.erp().call("doorbell", self._mark, attempts=1)
+        if rang:
+            for bell in ("listen", "stock", "catalogue", "erp_orders"):
+                self.hub.ring(bell)
+        return int(rang or self.hub.clock.monotonic() - started > 1.0)
+
+
 async def read_stock(hub: Hub) -> int:
     """Reads what is wanted, newest figures only; how many SKUs were read. A failed read leaves its keys wanted."""
     erp, batch = hub.config.erp, hub.erp().port.capabilities.stock_batch

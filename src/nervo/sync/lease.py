@@ -1,0 +1,50 @@
+"""The lease: one hub acts on the data. Its epoch grows at every change of hands and is carried by every effect."""
+
+from nervo.kit.clock import SystemClock
+from nervo.store import operations, publications
+from nervo.store.database import Tx
+from nervo.sync.context import Hub
+from nervo.sync.fence import LostLease
+
+LEASE_S = 8.0
+RENEW_S = 2.0
+
+
+async def renew(hub: Hub) -> bool:
+    """Takes the lease or keeps it; whether it is ours. With a new epoch, what a predecessor was sending is read back first."""
+    asked, asked_ms = hub.clock.monotonic(), hub.now_ms()
+    epoch = await hub.db.write(lambda tx: _take(hub, tx)) or 0
+    hub.paused = await hub.db.read(operations.paused)
+    hub.lease_until, hub.lease_until_ms = asked + LEASE_S, asked_ms + int(LEASE_S * 1000)
+    hub.epoch = epoch
+    return hub.active
+
+
+def _take(hub: Hub, tx: Tx) -> int | None:
+    now_ms = operations.database_ms(tx) if isinstance(hub.clock, SystemClock) else hub.now_ms()
+    epoch = operations.take_lease(tx, "hub", hub.owner, now_ms, int(LEASE_S * 1000), epoch=hub.epoch)
+    if epoch and epoch != hub.epoch:
+        for channel in hub.channels():
+            quarantine(hub, tx, channel.name, epoch)
+    return epoch
+
+
+def quarantine(hub: Hub, tx: Tx, channel: str, epoch: int) -> int:
+    """Keys that an earlier epoch was sending are unknown: they wait out late application, then they are read back."""
+    lost = publications.orphaned(tx, channel, epoch)
+    until = hub.now_ms() + int(hub.remotes[channel].port.capabilities.late_application_s * 1000)
+    for kind, key in lost:
+        publications.set_state(tx, channel, kind, [key], "unknown", not_before_ms=until)
+    return len(lost)
+
+
+def still_ours(hub: Hub, tx: Tx) -> None:
+    """Asked in the transaction that notes an effect: a successor's knowledge is newer. Raises LostLease."""
+    if not operations.still_ours(tx, "hub", hub.owner, hub.epoch):
+        raise LostLease("noting an effect", f"epoch {hub.epoch}")
+
+
+async def give(hub: Hub) -> None:
+    """Gives the lease back, so that another hub acts at once."""
+    await hub.db.write(lambda tx: operations.give_lease(tx, "hub", hub.owner, hub.epoch))
+    hub.epoch = 0
