@@ -43,7 +43,8 @@ ROSSI = Party("Mario Rossi", "mario.rossi@example.it", "+39 333 1234567", "c-77"
               FiscalData("", "RSSMRA85T10A562S", "", "", False), "it")  # fmt: skip
 BIANCHI = Party("Lucia Bianchi", "acquisti@tessilbianchi.example", "02 5551234", "c-78", "Tessil Bianchi srl", True,
                 FiscalData("IT00743110157", "00743110157", "M5UXCR1", "tessil@pec.example.it", True), "it")  # fmt: skip
-HOME = Address("Mario Rossi", "", "Via Garibaldi 12", "scala B", "24121", "Bergamo", "BG", "IT", "+39 333 1234567", "mario.rossi@example.it")  # fmt: skip
+HOME = Address("Mario Rossi", "", "Via Garibaldi 12", "scala B", "24121", "Bergamo", "BG", "IT",
+               "+39 333 1234567", "mario.rossi@example.it")  # fmt: skip
 FIRM = Address("Lucia Bianchi", "Tessil Bianchi srl", "Viale dell'Industria 4", "", "2401", "Milano", "XX", "IT", "02 5551234")  # fmt: skip
 
 
@@ -53,7 +54,8 @@ def order(number: str, at_ms: int, *, customer: Party = ROSSI, address: Address 
     lines = (
         OrderLine("l1", "MAGLIA-BLU-M", "Maglia girocollo di lana merino, blu, M", Decimal(2), Decimal("65.57"), Decimal("14.43"),
                   Decimal("80.00"), Decimal("0.22")),
-        OrderLine("l2", "SCIARPA-RIGHE", "Sciarpa a righe", Decimal(1), Decimal("27.05"), Decimal("5.95"), Decimal("33.00"), Decimal("0.22")),
+        OrderLine("l2", "SCIARPA-RIGHE", "Sciarpa a righe", Decimal(1), Decimal("27.05"), Decimal("5.95"), Decimal("33.00"),
+                  Decimal("0.22")),
     )  # fmt: skip
     charges = (
         Charge(

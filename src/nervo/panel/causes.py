@@ -119,6 +119,12 @@ CAUSES = {
         _("An answer that nervo does not understand"), _("Send the raw exchange to the connector's developer.")
     ),
     "internal_error": Cause(_("A fault in nervo"), _("Report it with the order's raw exchanges; then retry.")),
+    "listing_gone": Cause(
+        _("A listing that the channel has no more"),
+        _("Put it back at the channel, or take the article out in the ERP."),
+    ),
+    "already_in_erp": Cause(_("It is in the ERP already"), _("Correct it in the ERP, or cancel it there first.")),
+    "not_held": Cause(_("It is not held any more"), _("Look at the order: nothing may be left to do.")),
     "bad_settings": Cause(_("Settings that do not fit"), _("Correct them with nervo connect.")),
 }
 GUARDS = frozenset(("stock_mass_zero", "price_zero", "price_jump", "currency_change"))

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from nervo.panel import access, corrections, pages
+from nervo.panel import access, corrections, pages, results
 from nervo.panel.words import COMMANDS, word
 from nervo.store import operations
 from nervo.store.database import Tx
@@ -110,7 +110,7 @@ def _told(request: HttpRequest, first: int, last: int) -> HttpResponse:
         "count": len(rows),
         "ended": len(rows) - waiting,
         "state": "new" if waiting else "failed" if failed else "done",
-        "said": [said for said in dict.fromkeys(failed or [r for *_, r in rows]) if said][:5],
+        "said": [results.told(said) for said in dict.fromkeys(failed or [r for *_, r in rows]) if said][:5],
         "asleep": bool(waiting) and not pages.db().read_now(lambda tx: operations.lease_held(tx, pages.now_ms())),
     }
     response = render(request, "panel/command.html" if _by_htmx(request) else "panel/command_page.html", context)

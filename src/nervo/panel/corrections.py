@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from django.core.exceptions import BadRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from nervo.model.orders import Order
@@ -67,7 +68,9 @@ def read(text: str) -> Changes:
 def _fits(part: str, name: str, value: str | bool) -> bool:
     if name == "wants_invoice":
         return part == "fiscal" and isinstance(value, bool)
-    return isinstance(value, str) and len(value) <= MOST_TEXT and (part == "skus" or name in NAMES.get(part, ()))
+    if not isinstance(value, str) or len(value) > MOST_TEXT:
+        return False
+    return bool(value.strip()) if part == "skus" else name in NAMES.get(part, ())
 
 
 def asked(order: Order, form: Mapping[str, str]) -> Changes:
@@ -86,7 +89,9 @@ def _given(form: Mapping[str, str], change: Change) -> str | None:
     if change.name == "wants_invoice":
         return "yes" if form.get("fiscal.wants_invoice") else ""
     text = form.get(f"{change.part}.{change.name}")
-    return text.strip()[:MOST_TEXT] if text is not None else None
+    if text is None or (change.part == "skus" and not text.strip()):
+        return None
+    return text.strip()[:MOST_TEXT]
 
 
 def differences(order: Order, changes: Changes) -> list[Change]:
@@ -109,3 +114,13 @@ def _fields(order: Order) -> list[Change]:
 
 def _text(value: str | bool) -> str:
     return ("yes" if value else "") if isinstance(value, bool) else value
+
+
+def told(changes: list[Mapping[str, Any]], *, masked: bool) -> str:
+    """The changes of an event, "E-mail: a → b"; with `masked` only which fields."""
+    said = []
+    for change in changes:
+        part, _, name = str(change.get("field", "")).partition(".")
+        label = gettext(LABEL[name]) if name in LABEL else gettext(PART.get(part, part))
+        said.append(label if masked else f"{label}: {change.get('before') or '–'} → {change.get('after') or '–'}")
+    return "; ".join(said)

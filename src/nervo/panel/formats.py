@@ -12,10 +12,14 @@ _PRICE = re.compile(r"(-?\d+(?:\.\d+)?)\|[\d.]*\|([A-Z]{3})")
 _DECIMAL = re.compile(r"-?\d+\.\d+")
 
 
+def _locale() -> str:
+    return get_language() or "it"
+
+
 def money(amount: Any, currency: str) -> str:
     """An amount as people write it: 1.234,50 €."""
     try:
-        return format_currency(Decimal(str(amount)), currency or "EUR", locale=get_language() or "it")
+        return format_currency(Decimal(str(amount)), currency or "EUR", locale=_locale())
     except InvalidOperation:
         return str(amount)
 
@@ -29,7 +33,7 @@ def moneys(text: str) -> str:
 def number(value: Any) -> str:
     """A number with its separators; an empty text stays empty."""
     try:
-        return format_decimal(Decimal(str(value)), locale=get_language() or "it", decimal_quantization=False)
+        return format_decimal(Decimal(str(value)), locale=_locale(), decimal_quantization=False)
     except InvalidOperation:
         return str(value)
 
@@ -46,4 +50,4 @@ def value(given: Any) -> str:
     text = str(given)
     if found := _AMOUNT.fullmatch(text) or _PRICE.fullmatch(text):
         return money(found[1], found[2])
-    return number(text) if _DECIMAL.fullmatch(text) else text
+    return format_decimal(Decimal(text), "#,##0.00##", locale=_locale()) if _DECIMAL.fullmatch(text) else text

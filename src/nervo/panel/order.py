@@ -13,12 +13,13 @@ from django.utils.translation import gettext
 from nervo.model.orders import Order, sum_of_parts
 from nervo.model.parties import Address
 from nervo.model.units import ZERO
-from nervo.panel import access, causes, corrections, fiscal, masks, words
+from nervo.panel import access, causes, corrections, fiscal, masks, pages, words
+from nervo.store import orders
 from nervo.store.codec import parse, plain, text
 from nervo.store.models import Event, Exchange, Hold, Problem, SaleOrder, VariantFact
 
 MOST = 200
-STOPPED = ("held", "waiting", "received")
+STOPPED = ("held", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,9 @@ class Balance:
 
 def shown(request: HttpRequest, number: int) -> HttpResponse:
     """One order."""
-    row = get_object_or_404(SaleOrder, id=number)
-    order, masked = parse(row.doc, Order), not access.may(request, access.OPERATOR)
-    known = masks.personal(order) if masked else ()
+    row, order = _read(number)
+    masked = not access.may(request, access.OPERATOR)
+    known = _personal(row, order) if masked else ()
     problems = list(Problem.objects.filter(order_id=number).order_by("-id")[:MOST])
     open_codes = {p.code for p in problems if p.state == "open"}
     context = {
@@ -55,9 +56,23 @@ def shown(request: HttpRequest, number: int) -> HttpResponse:
         "holds": _holds(number),
         "exchanges": _exchanges(number),
         "can_approve": row.state == "held" and bool(open_codes & causes.TOTALS),
-        "can_mend": row.state in STOPPED and row.confirmed_ms == 0,
+        "can_correct": row.state in STOPPED and not row.erp_id,
+        "can_ignore": row.state in (*STOPPED, "received") and not row.confirmed_ms,
     }
     return render(request, "panel/order.html", context)
+
+
+def _read(number: int) -> tuple[SaleOrder, Order]:
+    """The order's row, and the channel's reading with a person's corrections on it."""
+    row = get_object_or_404(SaleOrder, id=number)
+    kept = pages.db().read_now(lambda tx: orders.get(tx, number))
+    assert kept
+    return row, kept.order
+
+
+def _personal(row: SaleOrder, order: Order) -> tuple[str, ...]:
+    """What was personal before the corrections, too."""
+    return tuple({*masks.personal(order), *masks.personal(parse(row.doc, Order))})
 
 
 def _balance(row: SaleOrder, order: Order, problems: list[Problem]) -> Balance:
@@ -86,6 +101,10 @@ def _event(e: Event, currency: str, known: tuple[str, ...], masked: bool) -> dic
     values = plain(e.values)
     if "reason" in values and e.code in ("order_held", "step_failed"):
         values["reason"] = causes.title(str(values["reason"]))
+    if e.code == "order_corrected":
+        values["changes"] = corrections.told(values.get("changes", []), masked=masked)
+    if e.code == "problem_ignored":
+        values["problem"] = causes.title(str(values.get("problem", "")))
     for name in ("total", "amount"):
         if name in values:
             values[name] = f"{values[name]} {currency}"
@@ -138,8 +157,7 @@ def exchange(request: HttpRequest, number: int, exchange: int) -> HttpResponse:
     found = get_object_or_404(Exchange, id=exchange, order_id=number)
     context: dict[str, Any] = {"exchange": found, "masked": not access.may(request, access.OPERATOR)}
     if context["masked"]:
-        row = SaleOrder.objects.filter(id=number).first()
-        known = masks.personal(parse(row.doc, Order)) if row else ()
+        known = _personal(*_read(number))
         context |= {
             "url": masks.url(found.url, known),
             "sent": masks.body(found.request_body, known),
@@ -166,10 +184,9 @@ def _pretty(body: str) -> str:
 @access.least(access.OPERATOR)
 def correct(request: HttpRequest, number: int) -> HttpResponse:
     """The form; then, before anything is sent, what would differ."""
-    row = get_object_or_404(SaleOrder, id=number)
-    if row.confirmed_ms or row.state not in STOPPED:
-        raise Http404("this order is in the ERP already")
-    order = parse(row.doc, Order)
+    row, order = _read(number)
+    if row.erp_id or row.state not in STOPPED:
+        raise Http404("this order is not held, or in the ERP already")
     if request.method == "POST":
         changes = corrections.asked(order, request.POST)
         return _preview(request, row, order, changes)

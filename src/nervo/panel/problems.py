@@ -107,4 +107,4 @@ def _worded(rows: Any, masked: bool) -> None:
         known = masks.personal(parse(order.doc, Order)) if order and masked else ()
         row["says"] = masks.prose(says, known) if masked else says
         row["order_number"] = order.number if order else ""
-        row["mendable"] = bool(order and order.state in ("held", "waiting") and not order.confirmed_ms)
+        row["mendable"] = bool(order and order.state in ("held", "waiting") and not order.erp_id)

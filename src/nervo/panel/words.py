@@ -121,7 +121,8 @@ EVENT = {
     "order_held": _("Held: {reason}"),
     "order_released": _("Nothing is in doubt any more: it goes on"),
     "order_approved": _("Approved by a person"),
-    "order_corrected": _("Corrected by a person"),
+    "order_corrected": _("Corrected by a person: {changes}"),
+    "problem_ignored": _("Problem ignored ({problem}): {reason}"),
     "order_ignored": _("Ignored: {reason}"),
     "order_retried": _("Tried again by a person"),
     "customer_created": _("Customer created in the ERP ({customer})"),
@@ -155,6 +156,8 @@ EVENT_ICON = {
     "order_corrected": ("pencil", "purple"),
     "order_approved": ("check", "purple"),
     "order_ignored": ("eye-off", "secondary"),
+    "problem_ignored": ("eye-off", "secondary"),
+    "order_retried": ("refresh", "purple"),
 }
 
 
