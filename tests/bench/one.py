@@ -6,16 +6,24 @@ import asyncio
 import importlib
 import json
 import sys
+from collections.abc import Coroutine
 from dataclasses import asdict
+from typing import Any
 
-import uvloop
+from nervo.api import serving
+from tests.bench.figures import Figure
 
 LONGEST_S = 300.0
 
 
 def main(name: str, size: str = "") -> None:
     bench = importlib.import_module(f"tests.bench.{name}").run(size == "small")
-    figures = uvloop.run(asyncio.wait_for(bench, LONGEST_S))
+    serving.leave_old_objects()
+    serving.run(_printed(bench))
+
+
+async def _printed(bench: Coroutine[Any, Any, list[Figure]]) -> None:
+    figures = await asyncio.wait_for(bench, LONGEST_S)
     print(json.dumps([asdict(figure) for figure in figures]))
 
 

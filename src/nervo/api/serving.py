@@ -15,10 +15,15 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     uvloop.run(main)
 
 
-def server(app: Any, host: str, port: int) -> uvicorn.Server:
-    """A server for an ASGI application; port 0 takes a free one."""
+def leave_old_objects() -> None:
+    """What is loaded by now is not looked at again, and young objects are looked at less often."""
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 100)
+
+
+def server(app: Any, host: str, port: int) -> uvicorn.Server:
+    """A server for an ASGI application; port 0 takes a free one."""
+    leave_old_objects()
     return uvicorn.Server(
         uvicorn.Config(
             app,

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 MAX_GROUP = 256
 MAX_VALUES = 200
+MAX_KEYS = 1_000
 ATTEMPTS = 5
 
 
@@ -54,6 +55,13 @@ class Tx:
             self._cursor.execute(sql.format(values=", ".join([one] * len(part))), [v for row in part for v in row])
             touched += int(self._cursor.rowcount)
         return touched
+
+    def among(self, sql: str, keys: Sequence[Any], args: Sequence[Any] = ()) -> Iterator[Row]:
+        """The rows of a query whose `{}` stands for the keys of an IN, after `args`."""
+        for start in range(0, len(keys), MAX_KEYS):
+            part = keys[start : start + MAX_KEYS]
+            self._cursor.execute(sql.format(", ".join(["%s"] * len(part))), (*args, *part))
+            yield from self._cursor.fetchall()
 
     def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         self._cursor.execute(sql, args)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from django.db import connection
+
 from nervo.model.catalog import Product
 from nervo.model.prices import Price
 from nervo.model.promotions import Promotion
@@ -11,32 +13,80 @@ from nervo.store.codec import parse, text
 from nervo.store.database import Tx
 
 CHUNK = 500
+PUT_STOCK = (
+    "INSERT INTO store_stockfact (sku, warehouse, quantity, on_hand, version, at_ms) VALUES {values} "
+    "ON CONFLICT (sku, warehouse) DO UPDATE SET quantity = excluded.quantity, on_hand = excluded.on_hand, "
+    "version = excluded.version, at_ms = excluded.at_ms WHERE store_stockfact.version < excluded.version"
+)
 
 
 def placeholders(count: int) -> str:
     return ", ".join(["%s"] * count)
 
 
-def put_stock(tx: Tx, figures: Iterable[StockFigure], version: int, now_ms: int) -> set[str]:
+def put_stock(tx: Tx, figures: Sequence[StockFigure], version: int, now_ms: int) -> set[str]:
     """Records figures read at tick `version`; releases the holds that they contain. Returns SKUs whose availability may differ."""
-    figures = list(figures)
-    known = stock_rows(tx, [f.sku for f in figures])
-    changed = {f.sku for f in figures if known.get((f.sku, f.warehouse), ("", 0))[0] != _plain(f.quantity)}
+    known = _kept_stock(tx, [f.sku for f in figures])
+    changed: set[str] = set()
+    news: list[tuple[str, str, str, str, int, int]] = []
+    same: dict[str, list[str]] = {}
+    for f in figures:
+        quantity, on_hand = _plain(f.quantity), "" if f.on_hand is None else _plain(f.on_hand)
+        before = known.get((f.sku, f.warehouse))
+        if before and before[2] >= version:
+            continue
+        if before and before[0] == quantity and before[1] == on_hand:
+            same.setdefault(f.warehouse, []).append(f.sku)
+            continue
+        news.append((f.sku, f.warehouse, quantity, on_hand, version, now_ms))
+        if not before or before[0] != quantity:
+            changed.add(f.sku)
+    tx.values(PUT_STOCK, sorted(news))
+    for warehouse, skus in sorted(same.items()):
+        _read_again(tx, warehouse, skus, version, now_ms)
+    return changed | _released(tx, figures, version)
+
+
+def _kept_stock(tx: Tx, skus: Sequence[str]) -> dict[tuple[str, str], tuple[str, str, int]]:
+    """(sku, warehouse) → (quantity, on hand, version)."""
+    sql = "SELECT sku, warehouse, quantity, on_hand, version FROM store_stockfact WHERE sku IN ({})"
+    return {(sku, place): (quantity, on_hand, at) for sku, place, quantity, on_hand, at in tx.among(sql, skus)}
+
+
+def _read_again(tx: Tx, warehouse: str, skus: Sequence[str], version: int, now_ms: int) -> None:
+    """The same figures as before, but newer: an older reading that arrives later must not replace them."""
+    update = "UPDATE store_stockfact SET version = %s, at_ms = %s WHERE warehouse = %s AND version < %s AND sku "
+    args = (version, now_ms, warehouse, version)
+    if connection.vendor == "sqlite" and _all_between(tx, warehouse, skus, version):
+        tx.run(f"{update} BETWEEN %s AND %s", (*args, min(skus), max(skus)))
+        return
+    for start in range(0, len(skus), CHUNK):
+        part = skus[start : start + CHUNK]
+        tx.run(f"{update} IN ({placeholders(len(part))})", (*args, *part))
+
+
+def _all_between(tx: Tx, warehouse: str, skus: Sequence[str], version: int) -> bool:
+    """Whether nothing else lies between the first and the last of them, as in a page in the order of SKUs. Only where the
+    database orders text as we do."""
+    sql = "SELECT count(*) FROM store_stockfact WHERE warehouse = %s AND version < %s AND sku BETWEEN %s AND %s"
+    row = tx.one(sql, (warehouse, version, min(skus), max(skus)))
+    return row is not None and int(row[0]) == len(set(skus))
+
+
+def _released(tx: Tx, figures: Sequence[StockFigure], version: int) -> set[str]:
+    """Ends the holds that these figures contain; their SKUs."""
+    held = tx.rows(
+        "SELECT id, sku, warehouse FROM store_hold WHERE released_tick IS NULL AND confirmed_tick < %s", (version,)
+    )
+    if not held:
+        return set()
+    read = {(f.sku, f.warehouse) for f in figures} | {(f.sku, "") for f in figures}
+    contained = [(id, sku) for id, sku, warehouse in held if (sku, warehouse) in read]
     tx.many(
-        "INSERT INTO store_stockfact (sku, warehouse, quantity, on_hand, version, at_ms) VALUES (%s, %s, %s, %s, %s, %s) "
-        "ON CONFLICT (sku, warehouse) DO UPDATE SET quantity = excluded.quantity, on_hand = excluded.on_hand, "
-        "version = excluded.version, at_ms = excluded.at_ms WHERE store_stockfact.version < excluded.version",
-        sorted(
-            (f.sku, f.warehouse, _plain(f.quantity), "" if f.on_hand is None else _plain(f.on_hand), version, now_ms)
-            for f in figures
-        ),
+        "UPDATE store_hold SET released_tick = %s WHERE id = %s AND released_tick IS NULL",
+        [(version, id) for id, _ in contained],
     )
-    released = tx.many(
-        "UPDATE store_hold SET released_tick = %s WHERE released_tick IS NULL AND sku = %s AND warehouse IN (%s, '') "
-        "AND confirmed_tick < %s",
-        [(version, f.sku, f.warehouse, version) for f in figures],
-    )
-    return {f.sku for f in figures} if released > 0 else changed
+    return {sku for _, sku in contained}
 
 
 def stock_rows(tx: Tx, skus: Sequence[str]) -> dict[tuple[str, str], tuple[str, int]]:
@@ -58,7 +108,8 @@ def fullest_warehouse(tx: Tx, skus: Sequence[str]) -> dict[str, str]:
 
 
 def _plain(value: Decimal) -> str:
-    return format(value.normalize(), "f") if value else "0"
+    plain = str(value)
+    return plain if plain.isdigit() and plain[0] != "0" else format(value.normalize(), "f") if value else "0"
 
 
 def put_prices(tx: Tx, prices: Iterable[Price], version: int) -> set[str]:

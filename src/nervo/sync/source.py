@@ -12,6 +12,7 @@ from nervo.sync.context import Hub
 
 OVERLAP_S = 300.0
 LOW = 5
+MAX_TOGETHER = 5_000
 MAX_PAGES = 10_000
 
 
@@ -135,6 +136,11 @@ async def read_stock(hub: Hub) -> int:
 
 
 async def _keep(hub: Hub, figures: Sequence[StockFigure], started: int) -> int:
+    parts = [figures[i : i + MAX_TOGETHER] for i in range(0, len(figures), MAX_TOGETHER)]
+    return sum([await _keep_part(hub, part, started) for part in parts])
+
+
+async def _keep_part(hub: Hub, figures: Sequence[StockFigure], started: int) -> int:
     def keep(tx: Tx) -> set[str]:
         changed = facts.put_stock(tx, figures, started, hub.now_ms())
         low = {f.sku for f in figures if f.quantity <= LOW} & changed
