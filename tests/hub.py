@@ -24,7 +24,7 @@ from nervo.sync.commands import Commands
 from nervo.sync.context import Hub
 from nervo.sync.kinds import PriceKind, StockKind
 from nervo.sync.lease import renew
-from nervo.sync.loops import opening
+from nervo.sync.opening import opening
 from nervo.sync.products import ProductPublisher
 from nervo.sync.publish import Publisher
 from nervo.sync.remote import Remote

@@ -12,6 +12,7 @@ from nervo.cli.opened import opened
 from nervo.errors import BadInput
 from nervo.rules.config import Config
 from nervo.rules.flowmap import DataFlow, data_flows
+from nervo.store import orders as orders_store
 from nervo.store import overview
 from nervo.store.codec import moment, plain
 from nervo.store.database import Tx
@@ -76,6 +77,11 @@ def _timeline(tx: Tx, number: str) -> None:
         typer.echo(
             f"{row.connection} {row.number} · {row.customer_name} · {row.total} {row.currency} · {row.state} {row.erp_number}"
         )
+        kept = orders_store.get(tx, row.id)
+        for line in kept.order.lines if kept else ():
+            typer.echo(
+                f"  line {line.line_id}: {line.quantity} × {line.sku or 'no SKU'} {line.title} {line.total_gross}"
+            )
         for at_ms, code, values, actor in overview.events(tx, row.id):
             told = " ".join(f"{k}={v}" for k, v in _values(values).items())
             typer.echo(

@@ -92,7 +92,15 @@ async def serve(
     a hub has been built and takes webhooks."""
     store, clock = await asyncio.to_thread(opened, settings), SystemClock()
     doors = Doors(store.db, trading)
-    supervisor = Supervisor(store.db, store.vault, clock, owner(), engine=settings.engine, changed=doors.changed)
+    supervisor = Supervisor(
+        store.db,
+        store.vault,
+        clock,
+        owner(),
+        engine=settings.engine,
+        engine_url=settings.engine_url,
+        changed=doors.changed,
+    )
     ingest = Ingest(store.db, doors.doors, clock, doors.ring)
     server = uvicorn.Server(uvicorn.Config(
         routed(ingest, await asyncio.to_thread(_panel)), host=settings.host, port=settings.port, log_level="warning", lifespan="off",
@@ -168,4 +176,6 @@ async def _work_alone() -> None:
     store = await asyncio.to_thread(opened, settings)
     typer.echo(f"worker {owner()} on {settings.database_url.split('@')[-1]}")
     with suppress(asyncio.CancelledError):
-        await Supervisor(store.db, store.vault, SystemClock(), owner(), engine=settings.engine).run()
+        await Supervisor(
+            store.db, store.vault, SystemClock(), owner(), engine=settings.engine, engine_url=settings.engine_url
+        ).run()

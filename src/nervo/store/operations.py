@@ -199,3 +199,13 @@ def note_backup(tx: Tx, now_ms: int) -> None:
         "INSERT INTO store_counter (name, value) VALUES ('backup_ms', %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (now_ms,),
     )
+
+
+def swap_counter(tx: Tx, name: str, value: int) -> int | None:
+    """Puts a counter to a value; what it was before."""
+    row = tx.one("SELECT value FROM store_counter WHERE name = %s", (name,))
+    tx.run(
+        "INSERT INTO store_counter (name, value) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+    return int(row[0]) if row else None

@@ -162,6 +162,18 @@ def drifted(
     return found
 
 
+def mark_known(tx: Tx, channel: str, kind: str, now_ms: int) -> int:
+    """Everything that the ERP has may have to be shown differently on a channel; how many keys."""
+    column, table = ("code", "store_productfact") if kind == "product" else ("sku", "store_variantfact")
+    return tx.run(
+        "INSERT INTO store_publication (channel, kind, key, dirty_tick, dirty_ms, priority, not_before_ms, state, inflight_epoch, "
+        f"published, published_ms, latency_ms, attempts, error) SELECT %s, %s, {column}, %s, %s, 5, 0, 'new', 0, '', 0, 0, 0, '' "
+        f"FROM {table} WHERE true ON CONFLICT (channel, kind, key) DO UPDATE SET dirty_ms = CASE WHEN store_publication.dirty_tick > 0 "
+        "THEN store_publication.dirty_ms ELSE excluded.dirty_ms END, dirty_tick = excluded.dirty_tick",
+        (channel, kind, tick(tx), now_ms),
+    )
+
+
 def mark_all(tx: Tx, channel: str, now_ms: int) -> int:
     """Every key of a channel may have to be shown differently; how many."""
     return tx.run(

@@ -28,6 +28,7 @@ class Hub:
     lease_until: float = 0.0
     lease_until_ms: int = 0
     paused: set[str] = field(default_factory=set)
+    opened: set[str] = field(default_factory=set)
     bells: dict[str, asyncio.Event] = field(default_factory=dict)
     sent_at: dict[int, float] = field(default_factory=dict)  # order → when a write to the ERP left, monotonic seconds
 

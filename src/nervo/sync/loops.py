@@ -11,13 +11,15 @@ from nervo.sync.commands import Commands
 from nervo.sync.context import Hub
 from nervo.sync.inbox import Reader
 from nervo.sync.kinds import PriceKind, StockKind
-from nervo.sync.products import ProductPublisher, link_existing
-from nervo.sync.publish import Publisher, recover
+from nervo.sync.opening import open_channel
+from nervo.sync.products import ProductPublisher
+from nervo.sync.publish import Publisher
 from nervo.sync.subscriptions import Subscriptions
 from nervo.sync.watch import Watch
 
 Step = Callable[[], Awaitable[int]]
 COMMANDS_S = 0.5
+OPEN_S = 5.0
 WATCH_S = 1.0
 
 
@@ -28,15 +30,6 @@ class Loop:
     name: str
     step: Step
     pause_s: float
-
-
-async def opening(hub: Hub) -> None:
-    """What has to be known before anything moves: the ERP's facts, where each channel's orders start, what it lists."""
-    await source.first_reading(hub)
-    for channel in hub.channels():
-        await orders.start_point(hub, channel)
-        await link_existing(hub, channel)
-        await recover(hub, channel)
 
 
 def of(hub: Hub, readers: Mapping[str, Reader], watch: Watch, extra: Mapping[str, Step], poll_s: float) -> list[Loop]:
@@ -67,6 +60,7 @@ def _erp(hub: Hub, poll_s: float) -> list[Loop]:
 
 
 def _channel(hub: Hub, channel: ConnectionConfig, poll_s: float) -> list[Loop]:
+    """A channel's loops; all but the first wait until it has been opened."""
     name = channel.name
     found = [
         Loop(f"orders:{name}", partial(orders.read_hinted, hub, channel), poll_s),
@@ -79,7 +73,21 @@ def _channel(hub: Hub, channel: ConnectionConfig, poll_s: float) -> list[Loop]:
             found.append(Loop(f"publish:{name}:{kind.name}", Publisher(hub, channel, kind).drain, poll_s))
     if "product" in channel.publishes:
         found.append(Loop(f"publish:{name}:product", ProductPublisher(hub, channel).drain, poll_s))
-    return found
+    gated = [Loop(loop.name, partial(_once_open, hub, name, loop.step), loop.pause_s) for loop in found]
+    return [Loop(f"open:{name}", partial(_open, hub, channel), OPEN_S), *gated]
+
+
+async def _open(hub: Hub, channel: ConnectionConfig) -> int:
+    if await open_channel(hub, channel):
+        for kind in ("stock", "price", "product"):
+            hub.ring(f"publish:{channel.name}:{kind}")
+        for loop in ("orders", "sweep"):
+            hub.ring(f"{loop}:{channel.name}")
+    return 0
+
+
+async def _once_open(hub: Hub, name: str, step: Step) -> int:
+    return await step() if name in hub.opened else 0
 
 
 async def _catalogue(hub: Hub) -> int:

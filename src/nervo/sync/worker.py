@@ -14,6 +14,7 @@ from nervo.sync.context import Hub
 from nervo.sync.fence import LostLease
 from nervo.sync.inbox import Reader
 from nervo.sync.loops import Loop, Step
+from nervo.sync.opening import opening
 from nervo.sync.watch import Watch
 
 AFTER_BUG_S = 5.0
@@ -68,7 +69,7 @@ class Worker:
         await lease.give(self.hub)
 
     async def _open(self) -> None:
-        await loops.opening(self.hub)
+        await opening(self.hub)
         await self._opened()
         for loop in loops.of(self.hub, self.readers, self.watch, self.extra, self.poll_s):
             self._tasks[loop.name] = asyncio.create_task(self._turn(loop))
@@ -105,7 +106,8 @@ class Worker:
 
     async def _revive(self, name: str, task: asyncio.Task[None]) -> None:
         log.error("loop_died", loop=name)
-        await self.watch.bug(name, task.exception() or RuntimeError("the loop ended"))
+        ended = None if task.cancelled() else task.exception()
+        await self.watch.bug(name, ended or RuntimeError("the loop ended"))
         found = loops.of(self.hub, self.readers, self.watch, self.extra, self.poll_s)
         self._tasks[name] = asyncio.create_task(self._turn(next(loop for loop in found if loop.name == name)))
 
