@@ -26,6 +26,12 @@ class Settings:
         return self.data_dir / "secret.key"
 
     @property
+    def engine_url(self) -> str:
+        """Where a durable engine keeps its history: a SQLite file of its own beside ours, or our PostgreSQL database."""
+        beside = f"sqlite:///{self.data_dir / 'engine.sqlite3'}"
+        return beside if self.database_url.startswith("sqlite") else self.database_url
+
+    @property
     def url(self) -> str:
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
         return f"http://{host}:{self.port}"

@@ -35,9 +35,11 @@ class Supervisor:
         owner: str,
         *,
         engine: str = "memory",
+        engine_url: str = "",
         changed: Changed | None = None,
     ) -> None:
-        self._db, self._vault, self._clock, self._owner, self._engine = db, vault, clock, owner, engine
+        self._db, self._vault, self._clock, self._owner = db, vault, clock, owner
+        self._engine, self._engine_url = engine, engine_url
         self._changed = changed or (lambda connections, hub: None)
         self.running: Running | None = None
 
@@ -83,6 +85,7 @@ class Supervisor:
             self._owner,
             readers=connections.readers,
             engine=self._engine,
+            engine_url=self._engine_url,
         )
         await asyncio.gather(*(introduce(running.hub, name) for name in connections.remotes))
         self.running = running
