@@ -57,7 +57,7 @@ async def test_a_server_that_is_never_ready_is_ended(tmp_path: Path):
 async def test_an_installation_that_is_cancelled_leaves_no_process(tmp_path: Path):
     command = f"echo $$ > {tmp_path}/pid; sleep 60 & wait"
     task = asyncio.create_task(run("sh", "-c", command, cwd=tmp_path, log=tmp_path / "log"))
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():  # noqa: ASYNC110
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
