@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,12 @@ from nervo.store.models import Command
 from tests.panel.seed import Seed
 
 Visit = Callable[..., Client]
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """SQLite: what differs on PostgreSQL is in test_postgresql."""
+    return f"sqlite:///{tmp_path / 'nervo.sqlite3'}"
 
 
 @pytest.fixture

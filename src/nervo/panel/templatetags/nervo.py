@@ -38,7 +38,10 @@ def status(table: str, code: str) -> SafeString:
     """A status with icon, word and colour."""
     pill = words.pill(table, code)
     return format_html(
-        '<span class="badge bg-{}-lt pill">{}<span>{}</span></span>', pill.colour, icon(pill.icon), pill.word
+        '<span class="badge bg-{}-lt pill">{}<span>{}</span></span>',
+        pill.colour,
+        icon(pill.icon, f"text-{pill.colour}"),
+        pill.word,
     )
 
 
