@@ -49,7 +49,7 @@ class Work:
 
     async def has_run(self, times: int) -> None:
         async with asyncio.timeout(LIMIT_S):
-            while len(self.runs) < times:  # noqa: ASYNC110 - a flow of a test rings no bell
+            while len(self.runs) < times:
                 await asyncio.sleep(0.005)
 
 
@@ -203,6 +203,28 @@ async def test_the_history_tells_what_ran_for_an_order_and_keeps_nobodys_words(e
     assert b"Rossi" not in kept and b"RSSADA" not in kept
 
 
+async def test_what_is_dropped_while_dbos_opens_can_be_started_again(engine, work):
+    engine.start("first", 1)
+    await asyncio.sleep(0.01)
+    await engine.drop()
+    assert work.runs == []
+    engine.start("second", 1)
+    await idle(engine)
+    assert (work.runs, work.told) == ([("second", 1)], [])
+
+
+async def test_the_history_is_trimmed_as_it_grows(engine, work, history, monkeypatch):
+    monkeypatch.setattr("nervo.flows.engine_dbos.TRIM_EVERY_RUNS", 3)
+    for document in (1, 2):
+        engine.start("first", document)
+        await idle(engine)
+    work.clock.advance(40 * 86_400)
+    engine.start("second", 3)
+    await idle(engine)
+    await engine.stop()
+    assert runs_in(history) == [("second", "SUCCESS")]
+
+
 async def test_threads_of_the_hub_work_on_after_dbos_has_stopped(engine, work):
     engine.start("first", 1)
     await idle(engine)
@@ -216,7 +238,7 @@ async def test_a_history_that_cannot_be_kept_holds_nothing_back_for_good(work, t
     work.clock.sleep = lambda seconds: asyncio.sleep(0.01)
     engine.start("first", 1)
     async with asyncio.timeout(LIMIT_S):
-        while not work.told:  # noqa: ASYNC110 - nobody rings
+        while not work.told:
             await asyncio.sleep(0.01)
     assert (set(work.told), work.runs) == ({("first", 1, "Unavailable")}, [])
     folder.mkdir()

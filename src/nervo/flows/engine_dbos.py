@@ -58,10 +58,9 @@ class DbosEngine(MemoryEngine):
     ) -> None:
         super().__init__(flows, failed, clock, at_once=at_once, longest_pause_s=longest_pause_s)
         self._url, self._executor, self._ids = database_url, executor, ids or RandomIds()
-        self._file = database_url.removeprefix("sqlite:///") if database_url.startswith("sqlite") else ""
+        self._path = database_url.removeprefix("sqlite:///") if database_url.startswith("sqlite") else ""
         self._outside = copy_context()
-        self._opening = asyncio.Lock()
-        self._workflows: dict[str, Workflow] = {}
+        self._opening: asyncio.Task[dict[str, Workflow]] | None = None
         self._runs = 0
 
     def start(self, flow: str, document: int) -> None:
@@ -70,36 +69,37 @@ class DbosEngine(MemoryEngine):
 
     async def drop(self) -> None:
         await super().drop()
-        async with self._opening:
-            if self._workflows:
-                self._workflows = {}
-                asyncio.get_running_loop().set_default_executor(
-                    ThreadPoolExecutor()
-                )  # DBOS had put its own, and ends it
-                await asyncio.to_thread(self._close)
+        opening, self._opening = self._opening, None
+        if opening:
+            await asyncio.wait([opening])
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())  # DBOS had put its own, and ends it
+            await asyncio.to_thread(self._close)
 
     async def _once(self, name: str, document: int) -> None:
         try:
-            await self._open()
+            workflows = await self._opened()
             with SetWorkflowID(f"order-{document}-{name}-{self._ids.new()}"):
-                await self._workflows[name](document)
+                await workflows[name](document)
         except Stopped as stopped:
             raise stopped.error or stopped from None
         except Exception as trouble:
             raise Unavailable("keeping the engine's history", repr(trouble)) from trouble
 
-    async def _open(self) -> None:
-        async with self._opening:
-            self._runs += 1
-            if not self._workflows:
-                self._workflows = await asyncio.to_thread(self._launch)
-            elif self._runs % TRIM_EVERY_RUNS == 0:
-                await asyncio.to_thread(self._with_client, self._trim)
+    async def _opened(self) -> dict[str, Workflow]:
+        """The workflows, once DBOS is up. Its launch outlives the run that asked for it, which may be dropped meanwhile."""
+        opening = self._opening
+        if opening is None or (opening.done() and opening.exception()):
+            opening = self._opening = asyncio.create_task(asyncio.to_thread(self._launch))
+        workflows = await asyncio.shield(opening)
+        self._runs += 1
+        if self._runs % TRIM_EVERY_RUNS == 0:
+            await asyncio.to_thread(self._with_client, self._trim)
+        return workflows
 
     def _launch(self) -> dict[str, Workflow]:
         logging.getLogger("dbos").setLevel(logging.CRITICAL)
-        if self._file:
-            _opened(self._file).close()
+        if self._path:
+            _connected(self._path).close()
         DBOS.migrate(self._url)
         self._with_client(self._forget, self._trim)
         try:
@@ -119,7 +119,7 @@ class DbosEngine(MemoryEngine):
         return {
             "name": APPLICATION,
             "system_database_url": self._url,
-            "db_engine_kwargs": {"creator": partial(_opened, self._file)} if self._file else unhurried,
+            "db_engine_kwargs": {"creator": partial(_connected, self._path)} if self._path else unhurried,
             "application_version": VERSION,
             "executor_id": self._executor,
             "use_listen_notify": False,
@@ -165,7 +165,7 @@ def _durable(name: str, flow: Flow) -> Workflow:
     return workflow
 
 
-def _opened(file: str) -> sqlite3.Connection:
+def _connected(file: str) -> sqlite3.Connection:
     """Written ahead, and not waiting for the disk: of a history that is disposable, a power cut may take the end."""
     connection = sqlite3.connect(file, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
