@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from pathlib import Path
@@ -30,13 +31,15 @@ from nervo.sync.publish import Publisher
 from nervo.sync.remote import Remote
 from nervo.sync.watch import Watch
 
+_folder = Path(tempfile.mkdtemp(prefix="nervo-tests-"))  # of this process: pytest-xdist runs several
+atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 _template: Path | None = None
 
 
 def use_database(url: str) -> None:
     """Points Django at another database, migrated."""
     global _template
-    first = Path(tempfile.gettempdir()) / "nervo-tests.sqlite3"
+    first = _folder / "first.sqlite3"
     setup.configure(f"sqlite:///{first}", first.parent, secret_key="tests")
     connections["default"].close()
     connections.settings["default"] = connections.configure_settings({"default": setup.database(url)})["default"]
@@ -46,7 +49,7 @@ def use_database(url: str) -> None:
     elif _template is None:
         call_command("migrate", verbosity=0)
         connections["default"].close()
-        _template = first.with_name("nervo-tests-template.sqlite3")
+        _template = _folder / "template.sqlite3"
         shutil.copy(connections.settings["default"]["NAME"], _template)
     else:
         shutil.copy(_template, connections.settings["default"]["NAME"])

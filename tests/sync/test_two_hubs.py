@@ -49,7 +49,7 @@ async def world(store):
 
 
 async def test_the_second_hub_stands_by_and_sends_nothing(world):
-    erp, shop, first, second = world
+    erp, shop, _first, second = world
     assert not await second.lease()
     erp.stock("A", 3)
     written = list(shop.history)
@@ -88,7 +88,7 @@ async def test_a_process_that_starts_again_under_the_same_name_has_a_higher_epoc
 
 
 async def test_a_hub_that_froze_between_claim_and_send_does_not_send_after_waking(world):
-    erp, shop, first, second = world
+    erp, shop, first, _second = world
     publisher = Publisher(first.hub, first.hub.channels()[0], StockKind())
     erp.stock("A", 3)
     await first.hub.db.write(lambda tx: first.hub.mark(tx, "stock", ["A"]))
@@ -143,7 +143,7 @@ async def test_a_stale_hub_notes_nothing_over_its_successors_knowledge(world):
 
 
 async def test_a_wall_clock_that_jumps_makes_it_refuse_until_it_has_asked_again(world):
-    erp, shop, first, _ = world
+    _erp, _shop, first, _ = world
     first.hub.lease_until_ms -= 3_600_000
     assert not first.hub.may_send("shop")
     await first.lease()
@@ -176,7 +176,7 @@ async def test_a_restore_raises_the_epoch_above_every_one_that_was_used(world):
     epoch = first.hub.epoch
     assert await first.hub.db.write(operations.bump_epoch) == epoch + 1
     first.clock.advance(0.01)
-    assert not first.hub.epoch == epoch + 1
+    assert first.hub.epoch != epoch + 1
     assert await second.lease()
     assert second.hub.epoch > epoch + 1
     assert not await first.lease()

@@ -51,7 +51,9 @@ class Faults:
 
 
 class WorldErp:
-    """An ERP: figures count confirmed orders. `lands_after_s`: so long after they were given up, the next writes take effect. `book` has every sale that was ever written; with `unique` False the ERP takes a
+    """An ERP: figures count confirmed orders. `lands_after_s`: so long after it was given up, the next write takes effect.
+
+    `book` has every sale that was ever written; with `unique` False the ERP takes a
     second one under the same key, as most do."""
 
     def __init__(self, *, unique: bool = True) -> None:

@@ -107,12 +107,12 @@ class Doorbell:
 
     async def step(self) -> int:
         """One wait; the next begins at once, unless this one ended at once for nothing."""
-        started = self.hub.clock.monotonic()
+        started, first = self.hub.clock.monotonic(), not self._mark
         self._mark, rang = await self.hub.erp().call("doorbell", self._mark, attempts=1)
         if rang:
             for bell in ("listen", "stock", "catalogue", "erp_orders"):
                 self.hub.ring(bell)
-        return int(rang or self.hub.clock.monotonic() - started > 1.0)
+        return int(rang or first or self.hub.clock.monotonic() - started > 1.0)
 
 
 async def read_stock(hub: Hub) -> int:
