@@ -190,7 +190,11 @@ class SaleOrder(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="order_once")]
-        indexes = [models.Index(fields=["state", "-placed_ms"], name="order_state")]
+        indexes = [
+            models.Index(fields=["state", "-placed_ms"], name="order_state"),
+            models.Index(fields=["number"], name="order_number"),
+            models.Index(fields=["erp_number"], name="order_erp_number"),
+        ]
 
 
 class FlowDue(models.Model):

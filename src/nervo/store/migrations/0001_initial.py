@@ -342,7 +342,7 @@ class Migration(migrations.Migration):
                 ('pending', models.TextField(db_default='', default='')),
             ],
             options={
-                'indexes': [models.Index(fields=['state', '-placed_ms'], name='order_state')],
+                'indexes': [models.Index(fields=['state', '-placed_ms'], name='order_state'), models.Index(fields=['number'], name='order_number'), models.Index(fields=['erp_number'], name='order_erp_number')],
                 'constraints': [models.UniqueConstraint(fields=('connection', 'external_id'), name='order_once')],
             },
         ),
