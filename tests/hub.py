@@ -36,11 +36,15 @@ atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 _template: Path | None = None
 
 
+def configure() -> None:
+    """Sets Django up for this process's first database."""
+    setup.configure(f"sqlite:///{_folder / 'first.sqlite3'}", _folder, secret_key="tests")
+
+
 def use_database(url: str) -> None:
     """Points Django at another database, migrated."""
     global _template
-    first = _folder / "first.sqlite3"
-    setup.configure(f"sqlite:///{first}", first.parent, secret_key="tests")
+    configure()
     connections["default"].close()
     connections.settings["default"] = connections.configure_settings({"default": setup.database(url)})["default"]
     del connections["default"]

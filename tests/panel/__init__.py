@@ -1,9 +1,5 @@
-"""The panel's tests read Django's models as they are imported: Django is set up before, for the database that tests.hub starts from."""
+"""The panel's tests read Django's models as they are imported, so Django is set up before."""
 
-import tempfile
-from pathlib import Path
+from tests.hub import configure
 
-from nervo.bootstrap import django
-
-_first = Path(tempfile.gettempdir()) / "nervo-tests.sqlite3"
-django.configure(f"sqlite:///{_first}", _first.parent, secret_key="tests")
+configure()

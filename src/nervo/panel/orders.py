@@ -1,5 +1,7 @@
 """Ordini: the list, its saved views, its search."""
 
+from collections.abc import Iterator
+
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -67,22 +69,25 @@ def _of(view: str, channel: str) -> "QuerySet[SaleOrder]":
 def search(asked: str, *, people: bool) -> list[int]:
     """Ids of the orders that a text names: a number at the channel or in the ERP, an SKU, a tracking number; with `people` also
     a customer's name, e-mail address or fiscal code."""
+    return next((found for found in _steps(asked, people) if found), [])
+
+
+def _steps(asked: str, people: bool) -> Iterator[list[int]]:
+    """The surest and quickest first; the next one is only tried where nothing was found."""
     plain = asked.removeprefix("#")
-    exact = (
-        Q(number__in=(asked, plain, f"#{plain}")) | Q(external_id=asked) | Q(erp_number__iexact=asked) | Q(erp_id=asked)
-    )
-    for query in (exact, Q(number__icontains=plain) | Q(external_id__icontains=plain)):
-        if found := _ids(SaleOrder.objects.filter(query)):
-            return found
-    found = list(
-        Hold.objects.filter(sku__iexact=asked).order_by("-order_id").values_list("order_id", flat=True)[:MOST_FOUND]
-    )
-    found += Event.objects.filter(code="fulfilled_at_channel", values__icontains=asked).values_list(
-        "order_id", flat=True
-    )[:MOST_FOUND]
+    channels = [*pages.config().connections]
+    yield _ids(SaleOrder.objects.filter(number__in=(asked, plain, f"#{plain}")))
+    yield _ids(SaleOrder.objects.filter(Q(connection__in=channels, external_id=asked) | Q(erp_id=asked)))
+    yield _ids(SaleOrder.objects.filter(erp_number__in=(asked, asked.upper())))
+    yield [
+        *Hold.objects.filter(sku__iexact=asked).order_by("-order_id").values_list("order_id", flat=True)[:MOST_FOUND]
+    ]
+    shipped = Event.objects.filter(code="fulfilled_at_channel", values__icontains=asked)
+    yield [*shipped.values_list("order_id", flat=True)[:MOST_FOUND]]
+    named = Q(number__icontains=plain) | Q(external_id__icontains=plain) | Q(erp_number__icontains=asked)
+    yield _ids(SaleOrder.objects.filter(named))
     if people:
-        found += _ids(SaleOrder.objects.filter(Q(customer_name__icontains=asked) | Q(doc__icontains=asked)))
-    return found
+        yield _ids(SaleOrder.objects.filter(Q(customer_name__icontains=asked) | Q(doc__icontains=asked)))
 
 
 def _ids(found: "QuerySet[SaleOrder]") -> list[int]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -86,14 +86,22 @@ def midnight_ms() -> int:
     return ms(timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0))
 
 
+def _today() -> "QuerySet[SaleOrder]":
+    """Today's orders: those after the newest of an earlier day, so that old ones are not looked at."""
+    earlier = (
+        SaleOrder.objects.filter(received_ms__lt=midnight_ms()).order_by("-id").values_list("id", flat=True).first()
+    )
+    return SaleOrder.objects.filter(id__gt=earlier or 0)
+
+
 def _orders_today() -> dict[str, int]:
-    rows = SaleOrder.objects.filter(received_ms__gte=midnight_ms()).values("state").annotate(n=Count("id"))
+    rows = _today().values("state").annotate(n=Count("id"))
     return {row["state"]: row["n"] for row in rows}
 
 
 def _sold_today() -> list[tuple[str, Any]]:
     """Turnover of today's orders, by currency."""
-    rows = SaleOrder.objects.filter(received_ms__gte=midnight_ms()).exclude(state__in=("cancelled", "ignored"))
+    rows = _today().exclude(state__in=("cancelled", "ignored"))
     return sorted(
         problems.total({currency: problems.amount(t)} for currency, t in rows.values_list("currency", "total")).items()
     )
