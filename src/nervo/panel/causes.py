@@ -125,6 +125,24 @@ CAUSES = {
     ),
     "already_in_erp": Cause(_("It is in the ERP already"), _("Correct it in the ERP, or cancel it there first.")),
     "not_held": Cause(_("It is not held any more"), _("Look at the order: nothing may be left to do.")),
+    "customer_refused": Cause(
+        _("The ERP refuses the customer"), _("Correct the fiscal data in the order or in the ERP, then retry.")
+    ),
+    "unknown_record": Cause(
+        _("Something that the ERP does not have"), _("Create it in the ERP or correct the settings, then retry.")
+    ),
+    "warning": Cause(_("The ERP warns and waits for a person"), _("Confirm it in the ERP, then retry.")),
+    "not_variable": Cause(
+        _("A simple product that should have variants"), _("Make it a variable product at the channel, then retry.")
+    ),
+    "read_only": Cause(
+        _("The connection may only read"), _("Switch it with nervo mode when you are ready, then retry.")
+    ),
+    "no_webhook_secret": Cause(
+        _("No webhook secret"),
+        _("Fill in the secret with nervo connect; until then the regular check reads the changes."),
+    ),
+    "unknown_connection": Cause(_("No such connection"), _("Look at the list of connections.")),
     "bad_settings": Cause(_("Settings that do not fit"), _("Correct them with nervo connect.")),
 }
 GUARDS = frozenset(("stock_mass_zero", "price_zero", "price_jump", "currency_change"))

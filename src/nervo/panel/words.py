@@ -118,6 +118,7 @@ COMMANDS = {
 }
 EVENT = {
     "order_received": _("Order received from {channel}: {total}, found by {found_by}"),
+    "order_passed_over": _("Kept for the record only: nothing is done with it"),
     "order_held": _("Held: {reason}"),
     "order_released": _("Nothing is in doubt any more: it goes on"),
     "order_approved": _("Approved by a person"),
