@@ -34,11 +34,12 @@ class StockRule:
 
 @dataclass(frozen=True, slots=True)
 class PriceRule:
-    """How a channel's price is made: a list of the ERP, a percentage on top, rounded to a step, with or without tax."""
+    """How a channel's price is made: a list of the ERP, a percentage on top, rounded to a step (0: the currency's
+    smallest unit), with or without tax, and not under a floor."""
 
     price_list: str = ""
     percent: Decimal = Decimal(0)
-    rounding: Decimal = Decimal("0.01")
+    rounding: Decimal = Decimal(0)
     includes_tax: bool = True
     floor: Decimal = Decimal(0)
 

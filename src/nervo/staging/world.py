@@ -260,9 +260,8 @@ class WorldShop:
 
     def change(self, number: str, **fields: Any) -> None:
         order = self.sold[number]
-        self.sold[number] = replace(
-            order, version=order.version + "+", updated_at=order.updated_at + timedelta(seconds=1), **fields
-        )
+        changed = {"updated_at": order.updated_at + timedelta(seconds=1)} | fields
+        self.sold[number] = replace(order, version=order.version + "+", **changed)
 
     async def close(self) -> None: ...
 

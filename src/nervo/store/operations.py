@@ -64,6 +64,26 @@ def count(tx: Tx, name: str, by: int = 1) -> None:
     )
 
 
+def count_recent(tx: Tx, name: str, at: int, by: int, forget_before: int) -> None:
+    """Counts under a moment (a minute's number), so that what is old can be left out."""
+    count(tx, f"{name}/{at}", by)
+    tx.run(f"DELETE FROM store_counter WHERE {_MOMENT} < %s", (*_moment(name), forget_before))
+
+
+def recent(tx: Tx, name: str, since: int) -> int:
+    """What was counted at that moment and later."""
+    sql = f"SELECT coalesce(sum(value), 0) FROM store_counter WHERE {_MOMENT} >= %s"
+    row = tx.one(sql, (*_moment(name), since))
+    return int(row[0]) if row else 0
+
+
+_MOMENT = "CASE WHEN substr(name, 1, %s) = %s THEN CAST(substr(name, %s) AS BIGINT) END"
+
+
+def _moment(name: str) -> tuple[int, str, int]:
+    return len(name) + 1, f"{name}/", len(name) + 2
+
+
 def counted(tx: Tx, prefix: str) -> dict[str, int]:
     """The counters whose name starts like this."""
     rows = tx.rows("SELECT name, value FROM store_counter WHERE substr(name, 1, %s) = %s", (len(prefix), prefix))

@@ -21,6 +21,7 @@ from nervo.sync.context import Hub
 
 OVERLAP_S = 120.0
 MAX_PAGES = 1_000
+SAME_MOMENT_S = 10.0
 UNPAID = (PaymentStatus.PENDING, PaymentStatus.UNKNOWN)
 
 
@@ -69,24 +70,45 @@ def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: 
     kept = orders.by_external(tx, channel.name, order.external_id)
     if kept:
         return _reread(hub, tx, channel, kept, order)
-    _doubt_shown(hub, tx, channel, order)
-    if order.status is OrderStatus.CANCELLED or _before_start(tx, channel.name, order):
-        return None
-    waiting = order.payment_status in UNPAID and not channel.orders.import_unpaid
     doubt = doubt_about(tx, order)
-    state = "waiting" if waiting else "held" if doubt else "received"
+    state = _first_state(tx, channel, order, doubt)
+    if state in ("cancelled", "ignored"):
+        _doubt_shown(hub, tx, channel, order)
+        _pass_over(hub, tx, channel, order, state)
+        return None
     id = orders.insert(tx, channel.name, order, erp_key(channel.name, order.external_id), state, found_by, hub.now_ms())
     if id is None:
         return None
+    _doubt_shown(hub, tx, channel, order)
     operations.count(tx, f"found_by_{found_by}:{channel.name}:order")
     journal.event(
         tx, id, "order_received", hub.now_ms(), found_by=found_by, channel=channel.name, total=str(order.total_gross)
     )
-    if not waiting:
+    if state != "waiting":
         hold_goods(hub, tx, id, channel, order)
-    if doubt and not waiting:
+    if doubt and state == "held":
         _held(hub, tx, id, channel.name, order, doubt)
     return hub.want(tx, "place_order", id) if state == "received" else None
+
+
+def _pass_over(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, state: str) -> None:
+    """Kept for the record only: nothing is done with it."""
+    now = hub.now_ms()
+    id = orders.insert(tx, channel.name, order, erp_key(channel.name, order.external_id), state, "sweep", now)
+    if id is not None:
+        orders.set_fields(tx, id, cancelled_ms=now if state == "cancelled" else 0)
+        journal.event(tx, id, "order_passed_over", now, state=state)
+
+
+def _first_state(tx: Tx, channel: ConnectionConfig, order: Order, doubt: Doubt | None) -> str:
+    """Where a new order begins. One that is cancelled already, or was placed before our start, is kept for the record only."""
+    if order.status is OrderStatus.CANCELLED:
+        return "cancelled"
+    if _before_start(tx, channel.name, order):
+        return "ignored"
+    if order.payment_status in UNPAID and not channel.orders.import_unpaid:
+        return "waiting"
+    return "held" if doubt else "received"
 
 
 def _doubt_shown(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order) -> None:
@@ -211,12 +233,27 @@ async def start_point(hub: Hub, channel: ConnectionConfig) -> None:
         return
     page = await hub.remotes[name].call("orders", None)
     newest = page.next or Cursor(hub.clock.now() - timedelta(days=1))
+    at, there = newest.rewound(OVERLAP_S), list[Order]()
+    for _ in range(MAX_PAGES):
+        page = await hub.remotes[name].call("orders", at)
+        there += [order for order in page.items if _was_there(hub, order, newest)]
+        if not page.more or page.next == at:
+            break
+        at = page.next
 
     def note(tx: Tx) -> None:
         operations.set_cursor(tx, name, "orders", newest, hub.now_ms())
         operations.set_cursor(tx, name, "orders_start", Cursor(newest.at), hub.now_ms())
+        for order in there:
+            _pass_over(hub, tx, channel, order, "ignored")
 
     await hub.db.write(note)
+
+
+def _was_there(hub: Hub, order: Order, newest: Cursor) -> bool:
+    """Whether it is older than the start. One of the very second in which we asked may be newer: rather ours than lost."""
+    settled = (hub.clock.now() - newest.at).total_seconds() > SAME_MOMENT_S
+    return order.placed_at < newest.at or (order.placed_at == newest.at and (settled or order.external_id == newest.id))
 
 
 def _before_start(tx: Tx, channel: str, order: Order) -> bool:

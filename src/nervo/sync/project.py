@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
-from nervo.model.money import rounded
+from nervo.model.money import quantum, rounded
 from nervo.model.prices import Price
 from nervo.rules.config import ConnectionConfig, PriceRule
 from nervo.store import facts
@@ -31,7 +31,7 @@ def _price(rule: PriceRule, offered: list[Price]) -> str | None:
     if amount is None:
         return None
     raised = amount * (1 + rule.percent / 100)
-    step = max(rule.rounding, Decimal("0.001"))
+    step = max(rule.rounding, quantum(single.currency))
     shown = rounded((raised / step).quantize(Decimal(1), ROUND_HALF_UP) * step, single.currency)
     compare_at = "" if single.compare_at_gross is None else str(rounded(single.compare_at_gross, single.currency))
     return f"{shown}|{compare_at}|{single.currency}"

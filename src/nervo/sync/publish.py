@@ -1,14 +1,13 @@
 """Publishing: drain a channel's dirty keys in batches; each item has its own outcome; an unknown one is read back, never repeated."""
 
 import hashlib
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nervo.errors import AuthFailed, MachineError, NervoError, OutcomeUnknown, RateLimited
 from nervo.ports.common import ItemOutcome, Outcome
 from nervo.rules.config import ConnectionConfig
-from nervo.store import journal, links, publications
+from nervo.store import journal, links, operations, publications
 from nervo.store.database import Tx
 from nervo.store.publications import Claim
 from nervo.sync import lease
@@ -16,7 +15,7 @@ from nervo.sync.context import Hub
 from nervo.sync.fence import LostLease, Paused
 from nervo.sync.kinds import Kind
 
-WINDOW_MS = 600_000
+WINDOW_MINUTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,6 @@ class Publisher:
     def __init__(self, hub: Hub, channel: ConnectionConfig, kind: Kind) -> None:
         self.hub, self.channel, self.kind = hub, channel, kind
         self.remote = hub.remotes[channel.name]
-        self._zeros: deque[tuple[int, int]] = deque()
 
     async def drain(self) -> int:
         """Publishes one batch; how many keys were settled or are on their way. 0: nothing to do now."""
@@ -117,14 +115,13 @@ class Publisher:
     def _without_mass_zero(self, tx: Tx, sending: list[ToSend]) -> list[ToSend]:
         now, guards = self.hub.now_ms(), self.hub.config.guards
         zeros = [s for s in sending if s.wanted == "0" and s.published not in ("", "0") and not s.approved]
-        while self._zeros and self._zeros[0][0] < now - WINDOW_MS:
-            self._zeros.popleft()
         if not zeros:
             return sending
-        recent = sum(n for _, n in self._zeros) + len(zeros)
+        minute, counter = now // 60_000, f"zeros/{self.channel.name}"
+        recent = operations.recent(tx, counter, minute - WINDOW_MINUTES) + len(zeros)
         total, _ = publications.counts(tx, self.channel.name, "stock")
         if recent < guards.mass_zero_least or recent * 100 <= guards.mass_zero_percent * total:
-            self._zeros.append((now, len(zeros)))
+            operations.count_recent(tx, counter, minute, len(zeros), minute - WINDOW_MINUTES)
             return sending
         held = [(z.claim, z.wanted) for z in zeros]
         publications.refuse(tx, self.channel.name, "stock", held, "held", "stock_mass_zero")
