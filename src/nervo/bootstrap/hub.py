@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 
 from nervo.bootstrap import django
@@ -24,7 +25,8 @@ def open_store(database_url: str, data_dir: Path, *, secret_key: str, environmen
     """Connects to the database and brings its tables up to date."""
     django.configure(database_url, data_dir, secret_key=secret_key, environment=environment)
     call_command("migrate", verbosity=0)
-    return Database()
+    settings.NERVO_DB = db = Database()  # the panel writes through the same one
+    return db
 
 
 def engine_of(hub: Hub, name: str, url: str) -> Engine:
