@@ -34,7 +34,7 @@ async def serve(folder: Path) -> None:
 
 
 async def announce(server: uvicorn.Server) -> None:
-    while not server.started:  # noqa: ASYNC110 - uvicorn rings no bell
+    while not server.started:
         await asyncio.sleep(0.01)
     print(server.servers[0].sockets[0].getsockname()[1], flush=True)
 

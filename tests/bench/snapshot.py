@@ -6,15 +6,13 @@ import resource
 import time
 from functools import partial
 
-from nervo.bootstrap.connections import remotes_of
-from nervo.kit.clock import SystemClock
 from nervo.store import publications
-from nervo.store.database import Database, Tx
+from nervo.store.database import Tx
 from nervo.sync import source
 from nervo.sync.context import Hub
 from tests.bench import ports
 from tests.bench.figures import Figure
-from tests.bench.ground import store
+from tests.bench.ground import hub_of, store
 
 SHOPS = [f"shop{i}" for i in range(5)]
 
@@ -23,9 +21,9 @@ async def run(small: bool) -> list[Figure]:
     skus = ports.names(2_000 if small else 1_000_000)
     erp = ports.BenchErp(skus)
     async with store() as db:
-        loaded = await _timed(_hub(db, erp, []))
+        loaded = await _timed(await hub_of(db, erp, {}))
         await db.write(_as_published)
-        hub = _hub(db, erp, SHOPS)
+        hub = await hub_of(db, erp, {shop: ports.BenchShop([]) for shop in SHOPS})
         unchanged = await _timed(hub)
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         for i in range(0, len(skus), 100):
@@ -39,12 +37,6 @@ async def run(small: bool) -> list[Figure]:
         Figure("1,000,000 SKUs, 1 % changed, queued for 5 channels", changed, "s", 10),
         Figure("1,000,000 SKUs, the first time", loaded, "s"),
     ]
-
-
-def _hub(db: Database, erp: ports.BenchErp, names: list[str]) -> Hub:
-    config, clock = ports.config(names), SystemClock()
-    shops = {name: ports.BenchShop([]) for name in names}
-    return Hub(db, config, remotes_of(config, {"erp": erp, **shops}, clock), clock, "bench")
 
 
 def _as_published(tx: Tx) -> None:

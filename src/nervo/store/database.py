@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -74,7 +75,13 @@ class Tx:
         return row
 
 
-Job = tuple[Callable[[Tx], Any], "Future[Any]"]
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A write that waits. `durable` False: it may be undone by a power cut, with all that came after it, never alone."""
+
+    work: Callable[[Tx], Any]
+    future: "Future[Any]"
+    durable: bool
 
 
 class Database:
@@ -92,17 +99,21 @@ class Database:
         for thread in self._writers:
             thread.start()
 
-    def submit(self, work: Callable[[Tx], T]) -> "Future[T]":
-        """Queues a write; the future holds its result once it is durable."""
+    def submit(self, work: Callable[[Tx], T], *, durable: bool = True) -> "Future[T]":
+        """Queues a write; the future holds its result once it is durable, or committed where `durable` is False."""
         if self._closed:
             raise Unavailable("writing to the store", "it is closed")
         future: Future[T] = Future()
-        self._jobs.put((work, future))
+        self._jobs.put(Job(work, future, durable))
         return future
 
-    async def write(self, work: Callable[[Tx], T]) -> T:
-        """Runs a write and waits until it is durable. Raises Unavailable when the database cannot take it."""
-        return await asyncio.wrap_future(self.submit(work))
+    async def write(self, work: Callable[[Tx], T], *, durable: bool = True) -> T:
+        """Runs a write and waits until it is durable. Raises Unavailable when the database cannot take it.
+
+        `durable` False does not wait for the disk: for what is read again from its source after a power cut, which undoes it
+        together with the cursor that came with it and with everything after it.
+        """
+        return await asyncio.wrap_future(self.submit(work, durable=durable))
 
     def write_now(self, work: Callable[[Tx], T]) -> T:
         """The same for callers without an event loop."""
@@ -137,7 +148,7 @@ class Database:
                         break
                     group.append(following)
             # A caller that was cancelled while it waited wants no answer; from here on it cannot be cancelled any more.
-            if group := [job for job in group if job[1].set_running_or_notify_cancel()]:
+            if group := [job for job in group if job.future.set_running_or_notify_cancel()]:
                 _commit(group)
         connection.close()
 
@@ -153,22 +164,21 @@ def _commit(group: list[Job]) -> None:
         if len(group) > 1:
             _one_by_one(group)
         else:
-            group[0][1].set_exception(error)
+            group[0].future.set_exception(error)
         return
-    for (_, future), (result, failure) in zip(group, results, strict=True):
-        future.set_exception(failure) if failure else future.set_result(result)
+    for job, (result, failure) in zip(group, results, strict=True):
+        job.future.set_exception(failure) if failure else job.future.set_result(result)
 
 
 def _attempt(group: list[Job]) -> list[tuple[Any, Exception | None]]:
     results: list[tuple[Any, Exception | None]] = []
-    with transaction.atomic(), connection.cursor() as cursor:
-        tx = Tx(cursor)
+    with _transaction(durable=any(job.durable for job in group)) as tx:
         if len(group) == 1:
-            return [(group[0][0](tx), None)]
-        for work, _ in group:
+            return [(group[0].work(tx), None)]
+        for job in group:
             try:
                 with transaction.atomic():
-                    results.append((work(tx), None))
+                    results.append((job.work(tx), None))
             except (OperationalError, InterfaceError):
                 raise
             except Exception as error:  # noqa: BLE001 - handed to the caller
@@ -176,28 +186,40 @@ def _attempt(group: list[Job]) -> list[tuple[Any, Exception | None]]:
     return results
 
 
+@contextlib.contextmanager
+def _transaction(*, durable: bool) -> Iterator[Tx]:
+    """A transaction whose commit waits for the disk, or does not. Either way commits reach the disk in their order."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql" and not durable:
+            cursor.execute("SET LOCAL synchronous_commit TO off")
+        yield Tx(cursor)
+
+
 def _one_by_one(group: list[Job]) -> None:
     """After a failed group: each write alone, so that one poison write spoils nothing but itself. A database that is away fails
     them all at once."""
     away: Unavailable | None = None
-    for work, future in group:
+    for job in group:
         try:
             if away:
                 raise away
-            future.set_result(_alone(work))
+            job.future.set_result(_alone(job.work))
         except Unavailable as error:
             away = error
-            future.set_exception(error)
+            job.future.set_exception(error)
         except Exception as error:  # noqa: BLE001 - handed to the caller
-            future.set_exception(error)
+            job.future.set_exception(error)
 
 
 def _alone(work: Callable[[Tx], T]) -> T:
     """One write in its own transaction; deadlocks (PostgreSQL's 40P01) and lost connections are tried again."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                return work(Tx(cursor))
+            with _transaction(durable=True) as tx:
+                return work(tx)
         except (OperationalError, InterfaceError) as error:
             _give_back(error)
             if attempt == ATTEMPTS or _full_or_locked(error):

@@ -7,6 +7,13 @@ from nervo.store.database import Tx
 from nervo.store.facts import CHUNK, placeholders
 from nervo.store.ticks import tick
 
+MARK = (
+    "INSERT INTO store_publication (channel, kind, key, dirty_tick, dirty_ms, priority, not_before_ms, state, inflight_epoch, "
+    "published, published_ms, latency_ms, attempts, error) VALUES {values} "
+    "ON CONFLICT (channel, kind, key) DO UPDATE SET dirty_ms = CASE WHEN store_publication.dirty_tick > 0 "
+    "THEN store_publication.dirty_ms ELSE excluded.dirty_ms END, dirty_tick = excluded.dirty_tick, priority = excluded.priority"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -24,14 +31,18 @@ class Claim:
 
 def mark(tx: Tx, channel: str, kind: str, keys: Iterable[str], now_ms: int, *, priority: int = 5) -> None:
     """These keys may have to be shown differently."""
-    at = tick(tx)
-    tx.many(
-        "INSERT INTO store_publication (channel, kind, key, dirty_tick, dirty_ms, priority, not_before_ms, state, inflight_epoch, "
-        "published, published_ms, latency_ms, attempts, error) VALUES (%s, %s, %s, %s, %s, %s, 0, 'new', 0, '', 0, 0, 0, '') "
-        "ON CONFLICT (channel, kind, key) DO UPDATE SET dirty_ms = CASE WHEN store_publication.dirty_tick > 0 "
-        "THEN store_publication.dirty_ms ELSE excluded.dirty_ms END, dirty_tick = excluded.dirty_tick, priority = excluded.priority",
-        [(channel, kind, key, at, now_ms, priority) for key in sorted(keys)],
-    )
+    mark_on(tx, [channel], kind, keys, now_ms, priority=priority)
+
+
+def mark_on(tx: Tx, channels: Iterable[str], kind: str, keys: Iterable[str], now_ms: int, *, priority: int = 5) -> None:
+    """These keys may have to be shown differently on these channels."""
+    at, keys = tick(tx), sorted(set(keys))
+    rows = [
+        (channel, kind, key, at, now_ms, priority, 0, "new", 0, "", 0, 0, 0, "")
+        for channel in sorted(channels)
+        for key in keys
+    ]
+    tx.values(MARK, rows)
 
 
 def claim(tx: Tx, channel: str, kind: str, now_ms: int, limit: int, busy: set[str] | None = None) -> list[Claim]:

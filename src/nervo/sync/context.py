@@ -83,10 +83,9 @@ class Hub:
 
     def mark(self, tx: Tx, kind: str, keys: Iterable[str], *, priority: int = 5) -> None:
         """These keys may have to be shown differently on every channel that takes this kind."""
-        keys = list(keys)
-        for channel in self.channels():
-            if keys and kind in channel.publishes:
-                publications.mark(tx, channel.name, kind, keys, self.now_ms(), priority=priority)
+        keys, channels = list(keys), [c.name for c in self.channels() if kind in c.publishes]
+        if keys and channels:
+            publications.mark_on(tx, channels, kind, keys, self.now_ms(), priority=priority)
 
     def ring_publishers(self, kind: str) -> None:
         for channel in self.channels():

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from nervo.errors import NervoError
+from nervo.errors import BadInput, Misunderstood, NervoError
 from nervo.ports.shop import Hint
 from nervo.store import inbox, journal, refresh
 from nervo.store.codec import parse
@@ -22,9 +22,7 @@ async def drain(hub: Hub, readers: Mapping[str, Reader], limit: int = 500) -> in
     bad: list[tuple[Received, NervoError]] = []
     for delivery in waiting:
         try:
-            for hint in readers[delivery.connection](
-                delivery.topic, parse(delivery.headers, dict[str, str]), delivery.body
-            ):
+            for hint in _hints(readers, delivery):
                 wanted.setdefault((delivery.connection, hint.entity), set()).add(hint.external_id)
         except NervoError as error:
             bad.append((delivery, error))
@@ -52,3 +50,14 @@ async def drain(hub: Hub, readers: Mapping[str, Reader], limit: int = 500) -> in
     for connection, _ in wanted:
         hub.ring(f"orders:{connection}")
     return len(waiting)
+
+
+def _hints(readers: Mapping[str, Reader], delivery: Received) -> tuple[Hint, ...]:
+    """What a delivery hints at. Raises NervoError, also where its connection is gone or its reader has a bug."""
+    reader = readers.get(delivery.connection)
+    if reader is None:
+        raise BadInput("reading a webhook", f"no connection {delivery.connection}", code="no_reader")
+    try:
+        return reader(delivery.topic, parse(delivery.headers, dict[str, str]), delivery.body)
+    except (LookupError, ValueError, TypeError, AttributeError) as bug:
+        raise Misunderstood("reading a webhook", f"{type(bug).__name__}: {bug}") from bug

@@ -52,20 +52,24 @@ class Publisher:
         if not self.hub.may_send(self.channel.name) or not self.remote.writable:
             return 0
         size = self.kind.batch(self.remote.port.capabilities)
-        claims, wanted, linked = await self.hub.db.read(lambda tx: self._look(tx, size))
+        claims, wanted, linked, sending = await self.hub.db.write(lambda tx: self._look(tx, size))
         if not claims:
             return 0
-        await self._read_back([c for c in claims if c.state == "unknown"], linked, wanted)
-        claims = [c for c in claims if c.state != "unknown"]
-        sending = await self.hub.db.write(lambda tx: self._sort(tx, claims, wanted, linked))
         if sending:
             await self._send(sending)
-        return max(1, len(claims))
+        await self._read_back([c for c in claims if c.state == "unknown"], linked, wanted)
+        return len(claims)
 
-    def _look(self, tx: Tx, size: int) -> tuple[list[Claim], dict[str, str | None], dict[str, dict[str, str]]]:
+    def _look(
+        self, tx: Tx, size: int
+    ) -> tuple[list[Claim], dict[str, str | None], dict[str, dict[str, str]], list[ToSend]]:
+        """The next dirty keys, what is wanted of them, their ids, and those that are about to leave."""
         claims = publications.claim(tx, self.channel.name, self.kind.name, self.hub.now_ms(), size)
+        if not claims:
+            return [], {}, {}, []
         keys = [c.key for c in claims]
-        return claims, self.kind.project(tx, self.channel, keys) if keys else {}, links.of(tx, self.channel.name, keys)
+        wanted, linked = self.kind.project(tx, self.channel, keys), links.of(tx, self.channel.name, keys)
+        return claims, wanted, linked, self._sort(tx, [c for c in claims if c.state != "unknown"], wanted, linked)
 
     def _sort(
         self, tx: Tx, claims: Sequence[Claim], wanted: dict[str, str | None], linked: dict[str, dict[str, str]]
@@ -152,7 +156,7 @@ class Publisher:
         except NervoError as error:
             await self._failed(sending, error)
             return
-        await self.hub.db.write(lambda tx: self._note(tx, sending, outcomes))
+        await self.hub.db.write(lambda tx: self._note(tx, sending, outcomes), durable=False)
 
     def _key(self, sending: list[ToSend]) -> str:
         content = "\n".join(f"{s.key}={s.wanted}@{s.claim.dirty_tick}" for s in sending)

@@ -7,6 +7,7 @@ from nervo.model.stock import StockFigure
 from nervo.ports.common import Cursor
 from nervo.store import facts, operations, refresh
 from nervo.store.database import Tx
+from nervo.store.refresh import Due
 from nervo.store.ticks import tick
 from nervo.sync.context import Hub
 
@@ -32,7 +33,7 @@ async def snapshot(hub: Hub) -> int:
     """All stock figures, page by page, against the facts; how many SKUs may show differently."""
     mark, changed = None, 0
     for _ in range(MAX_PAGES):
-        started = await hub.db.write(tick)
+        started = await hub.db.write(tick, durable=False)
         figures, mark = await hub.erp().call("stock_snapshot", mark)
         changed += await _keep(hub, figures, started)
         if mark is None:
@@ -92,7 +93,7 @@ async def listen(hub: Hub) -> int:
             operations.set_cursor(tx, erp, "stock", page.next, hub.now_ms())
 
     if page.items or page.next != cursor:
-        await hub.db.write(keep)
+        await hub.db.write(keep, durable=False)
     if page.items:
         hub.ring("stock")
     return len(page.items)
@@ -118,10 +119,14 @@ class Doorbell:
 async def read_stock(hub: Hub) -> int:
     """Reads what is wanted, newest figures only; how many SKUs were read. A failed read leaves its keys wanted."""
     erp, batch = hub.config.erp, hub.erp().port.capabilities.stock_batch
-    due = await hub.db.read(lambda tx: refresh.due(tx, erp, "stock", hub.now_ms(), batch))
+
+    def begin(tx: Tx) -> tuple[list[Due], int]:
+        found = refresh.due(tx, erp, "stock", hub.now_ms(), batch)
+        return found, tick(tx) if found else 0
+
+    due, started = await hub.db.write(begin, durable=False)
     if not due:
         return 0
-    started = await hub.db.write(tick)
     try:
         figures = await hub.erp().call("stock_of", [d.key for d in due])
     except NervoError as error:
@@ -130,25 +135,29 @@ async def read_stock(hub: Hub) -> int:
             lambda tx: refresh.postponed(tx, erp, "stock", [d.key for d in due], hub.now_ms() + 1000, said)
         )
         raise
-    await _keep(hub, figures, started)
-    await hub.db.write(lambda tx: refresh.read(tx, erp, "stock", due))
+    await _keep(hub, figures, started, due)
     return len(due)
 
 
-async def _keep(hub: Hub, figures: Sequence[StockFigure], started: int) -> int:
-    parts = [figures[i : i + MAX_TOGETHER] for i in range(0, len(figures), MAX_TOGETHER)]
-    return sum([await _keep_part(hub, part, started) for part in parts])
+async def _keep(hub: Hub, figures: Sequence[StockFigure], started: int, due: Sequence[Due] = ()) -> int:
+    """Keeps figures, and that what was due has been read; how many SKUs differ."""
+    parts = [figures[i : i + MAX_TOGETHER] for i in range(0, max(1, len(figures)), MAX_TOGETHER)]
+    *before, last = parts
+    return sum([await _keep_part(hub, part, started, ()) for part in before]) + await _keep_part(
+        hub, last, started, due
+    )
 
 
-async def _keep_part(hub: Hub, figures: Sequence[StockFigure], started: int) -> int:
+async def _keep_part(hub: Hub, figures: Sequence[StockFigure], started: int, due: Sequence[Due]) -> int:
     def keep(tx: Tx) -> set[str]:
+        refresh.read(tx, hub.config.erp, "stock", due)
         changed = facts.put_stock(tx, figures, started, hub.now_ms())
         low = {f.sku for f in figures if f.quantity <= LOW} & changed
         hub.mark(tx, "stock", low, priority=1)
         hub.mark(tx, "stock", changed - low)
         return changed
 
-    changed = await hub.db.write(keep)
+    changed = await hub.db.write(keep, durable=False)
     if changed:
         hub.ring_publishers("stock")
     return len(changed)

@@ -1,0 +1,32 @@
+"""A delivery that nobody can read becomes a problem and delays no other."""
+
+from __future__ import annotations
+
+from nervo.errors import BadInput
+from nervo.ports.shop import Hint
+from nervo.staging.world import WorldErp, WorldShop
+from nervo.store import inbox
+from nervo.sync.inbox import drain
+from tests.hub import TestHub
+
+
+def read(topic: str, headers: object, body: bytes) -> tuple[Hint, ...]:
+    if body == b"bad":
+        raise BadInput("reading a webhook", "no id in it")
+    return (Hint("order", {b"one": "1"}[body]),)
+
+
+async def test_poison_deliveries_become_problems_and_the_others_become_hints(store: str) -> None:
+    hub = TestHub(WorldErp(), {"shop": WorldShop([])})
+    bodies = {"shop": (b"bad", b"bug", b"one"), "gone": (b"one",)}
+    rows = [(name, "orders", "", f"{body!r}", "{}", body, 1) for name, given in bodies.items() for body in given]
+    await hub.hub.db.write(lambda tx: inbox.add(tx, rows))
+    assert await drain(hub.hub, {"shop": read}) == 4
+    assert await drain(hub.hub, {"shop": read}) == 0
+    assert hub.ask("SELECT key FROM store_refresh WHERE connection = 'shop' AND entity = 'order'") == [("1",)]
+    assert hub.ask("SELECT state, count(*) FROM store_inbox GROUP BY state ORDER BY state") == [
+        ("done", 1),
+        ("failed", 3),
+    ]
+    assert len(hub.ask("SELECT key FROM store_problem WHERE code = 'bad_webhook'")) == 3
+    await hub.close()
