@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from nervo.errors import OutcomeUnknown
+from nervo.errors import OutcomeUnknown, Rejected
 from nervo.flows.catalogue import flows_of
 from nervo.ports.erp import ErpOrderState
 from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import operations
-from nervo.sync import orders
+from nervo.sync import orders, source
 from nervo.sync.fence import LostLease
 from nervo.sync.kinds import StockKind
 from nervo.sync.lease import LEASE_S, give
@@ -180,3 +180,57 @@ async def test_a_restore_raises_the_epoch_above_every_one_that_was_used(world):
     assert await second.lease()
     assert second.hub.epoch > epoch + 1
     assert not await first.lease()
+
+
+async def test_a_product_on_its_way_at_a_takeover_is_waited_for_and_not_created_twice(store):
+    erp, shop = WorldErp(), WorldShop([])
+    shop.capabilities = replace(shop.capabilities, late_application_s=LATE_S)
+    first = await TestHub(erp, {"shop": shop}, owner="hub-a").start()
+    second = first.beside("hub-b")
+    erp.stock("NEW", 3)
+    put, created = shop.put_product, []
+
+    async def lost(product, known, key, *fields):
+        first.clock.advance(LEASE_S + 1)
+        assert await second.lease()
+        raise OutcomeUnknown("putting a product", "no answer")
+
+    async def counted(product, known, key, *fields):
+        created.append((product.code, dict(known)))
+        return await put(product, known, key, *fields)
+
+    shop.put_product = lost
+    await first.hub.db.write(lambda tx: tx.run("DELETE FROM store_sourcecursor WHERE entity = 'products'"))
+    with pytest.raises(LostLease):
+        await first.settle()
+        await source.catalogue(first.hub)
+        await first.settle()
+    shop.put_product = counted
+    await second.settle()
+    assert created == []
+    shop.shown["NEW"] = 0
+    second.clock.advance(LATE_S)
+    await second.settle()
+    assert created == [("NEW", {"NEW": {"id": "NEW"}})]
+    await first.close()
+    await second.close()
+
+
+async def test_a_refused_product_is_not_sent_again_until_it_is_another(store):
+    erp, shop = WorldErp(), WorldShop([])
+    hub = await TestHub(erp, {"shop": shop}).start()
+    shop.faults.fail("put_product", Rejected("putting a product", "no images"))
+    erp.stock("NEW", 3)
+    await hub.hub.db.write(lambda tx: tx.run("DELETE FROM store_sourcecursor WHERE entity = 'products'"))
+    await source.catalogue(hub.hub)
+    for _ in range(5):
+        await hub.settle()
+        hub.clock.advance(60)
+    await hub.hub.db.write(lambda tx: hub.hub.mark(tx, "product", ["NEW"]))
+    await hub.settle()
+    assert shop.calls["put_product"] == 1
+    await hub.hub.db.write(lambda tx: tx.run("UPDATE store_productfact SET doc = replace(doc, 'Articolo', 'Nuovo')"))
+    await hub.hub.db.write(lambda tx: hub.hub.mark(tx, "product", ["NEW"]))
+    await hub.settle()
+    assert (shop.calls["put_product"], hub.ask("SELECT state FROM store_problem")) == (2, [("resolved",)])
+    await hub.close()

@@ -13,6 +13,7 @@ from nervo.store import facts, journal, links, publications
 from nervo.store.codec import text
 from nervo.store.database import Tx
 from nervo.store.publications import Claim
+from nervo.sync import lease
 from nervo.sync.context import Hub
 
 
@@ -39,12 +40,21 @@ class ProductPublisher:
         if product is None or digest == claim.published:
             await self.hub.db.write(lambda tx: publications.unchanged(tx, self.channel.name, "product", [claim]))
             return
+        if claim.state == "failed" and digest == claim.refused:
+            await self.hub.db.write(lambda tx: publications.still_refused(tx, self.channel.name, "product", [claim]))
+            return
+        await self.hub.db.write(lambda tx: self._sending(tx, claim))
         try:
             listings = await self._put(product, claim, digest)
         except NervoError as error:
-            await self.hub.db.write(partial(self._failed, claim=claim, error=error))
+            await self.hub.db.write(partial(self._failed, claim=claim, digest=digest, error=error))
             return
         await self.hub.db.write(lambda tx: self._done(tx, claim, digest, listings))
+
+    def _sending(self, tx: Tx, claim: Claim) -> None:
+        """A successor waits out what may be on its way, and only then looks whether it is there."""
+        lease.still_ours(self.hub, tx)
+        publications.sending(tx, self.channel.name, "product", [claim.key], self.hub.epoch)
 
     async def _put(self, product: Product, claim: Claim, digest: str) -> tuple[Listing, ...]:
         """Looks up by SKU before every creation, so that a lost reply never makes a second product."""
@@ -57,32 +67,27 @@ class ProductPublisher:
         return result
 
     def _done(self, tx: Tx, claim: Claim, digest: str, listings: tuple[Listing, ...]) -> None:
+        lease.still_ours(self.hub, tx)
         name, skus = self.channel.name, [listing.sku for listing in listings]
         links.put(tx, name, [(Link(listing.sku, dict(listing.remote)), listing.title) for listing in listings])
         publications.published(tx, name, "product", [(claim, digest)], self.hub.now_ms())
+        if claim.state == "failed":
+            journal.close(tx, name, "product", claim.key, "nervo")
         for kind in ("stock", "price"):
             publications.wake(tx, name, kind, skus, ["unlinked"])
             self.hub.ring(f"publish:{name}:{kind}")
 
-    def _failed(self, tx: Tx, claim: Claim, error: NervoError) -> None:
+    def _failed(self, tx: Tx, claim: Claim, digest: str, error: NervoError) -> None:
+        lease.still_ours(self.hub, tx)
         name, now = self.channel.name, self.hub.now_ms()
-        again = isinstance(error, MachineError | AuthFailed)
-        wait_s = (
-            self.remote.port.capabilities.late_application_s
-            if isinstance(error, OutcomeUnknown)
-            else 2.0 ** min(6, claim.attempts)
-        )
-        publications.set_state(
-            tx,
-            name,
-            "product",
-            [claim.key],
-            "new" if again else "failed",
-            error=str(error),
-            not_before_ms=now + int(wait_s * 1000),
-        )
-        if not again:
+        if not isinstance(error, MachineError | AuthFailed):
+            publications.refuse(tx, name, "product", [(claim, digest)], "failed", str(error))
             journal.problem_of(tx, error, name, "product", claim.key, now)
+            return
+        late_s = self.remote.port.capabilities.late_application_s
+        wait_s = late_s if isinstance(error, OutcomeUnknown) else 2.0 ** min(6, claim.attempts)
+        later = now + int(wait_s * 1000)
+        publications.set_state(tx, name, "product", [claim.key], "new", error=str(error), not_before_ms=later)
 
 
 def _digest(product: Product, channel: ConnectionConfig) -> str:
