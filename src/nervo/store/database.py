@@ -25,6 +25,8 @@ MAX_VALUES = 200
 MAX_KEYS = 1_000
 ATTEMPTS = 5
 
+_waits = threading.local()  # which connection of this thread was told what
+
 
 class Tx:
     """SQL in one transaction. Placeholders are %s on both databases."""
@@ -189,13 +191,21 @@ def _attempt(group: list[Job]) -> list[tuple[Any, Exception | None]]:
 @contextlib.contextmanager
 def _transaction(*, durable: bool) -> Iterator[Tx]:
     """A transaction whose commit waits for the disk, or does not. Either way commits reach the disk in their order."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    if connection.vendor == "sqlite":
+        _wait_for_the_disk(durable)
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql" and not durable:
             cursor.execute("SET LOCAL synchronous_commit TO off")
         yield Tx(cursor)
+
+
+def _wait_for_the_disk(wait: bool) -> None:
+    """Said to SQLite only where it changes: it compiles its statements again afterwards."""
+    connection.ensure_connection()
+    if getattr(_waits, "of", None) != (connection.connection, wait):
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA synchronous={'FULL' if wait else 'NORMAL'}")
+        _waits.of = (connection.connection, wait)
 
 
 def _one_by_one(group: list[Job]) -> None:
