@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 
+from nervo.api import serving
 from nervo.api.ingest import Door, Ingest
 from nervo.bootstrap import settings as environment
 from nervo.bootstrap.connections import Connections
@@ -32,17 +33,17 @@ def up(
     browser: Annotated[bool, typer.Option(help="Open the panel in a browser.")] = False,
 ) -> None:
     """Panel, webhooks and worker in one process: the whole product on one machine."""
-    asyncio.run(serve(_settings(host, port), work=True, browser=browser))
+    serving.run(serve(_settings(host, port), work=True, browser=browser))
 
 
 def web(host: str = "", port: int = 0) -> None:
     """Panel and webhooks only; the work is done by `nervo worker` on the same database."""
-    asyncio.run(serve(_settings(host, port), work=False))
+    serving.run(serve(_settings(host, port), work=False))
 
 
 def worker() -> None:
     """The work only: reads, publishes, places orders. Several may run; one acts, the others stand by."""
-    asyncio.run(_work_alone())
+    serving.run(_work_alone())
 
 
 def _settings(host: str, port: int) -> Settings:
@@ -102,10 +103,8 @@ async def serve(
         changed=doors.changed,
     )
     ingest = Ingest(store.db, doors.doors, clock, doors.ring)
-    server = uvicorn.Server(uvicorn.Config(
-        routed(ingest, await asyncio.to_thread(_panel)), host=settings.host, port=settings.port, log_level="warning", lifespan="off",
-        server_header=False, date_header=True, timeout_graceful_shutdown=5,
-    ))  # fmt: skip
+    app = routed(ingest, await asyncio.to_thread(_panel))
+    server = serving.server(app, settings.host, settings.port)
     tasks = [asyncio.create_task(server.serve())]
     tasks.append(asyncio.create_task(supervisor.run() if work else _follow_doors(store, doors)))
     announce = asyncio.create_task(_announce(server, settings, browser, ready or typer.echo))
