@@ -209,7 +209,7 @@ def _reading(number: int, version: int, paid: bool, cancelled: bool):
     version = 4 if cancelled else version  # no channel takes a cancellation back
     return replace(
         shop.sold[str(number)],
-        version=f"{version}{int(paid)}{int(cancelled)}",
+        version=f"{version}{int(cancelled)}{int(paid)}",
         payment_status=PaymentStatus.PAID if paid else PaymentStatus.PENDING,
         status=OrderStatus.CANCELLED if cancelled else OrderStatus.OPEN,
     )
