@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -192,6 +193,8 @@ async def test_orders_from_before_the_first_start_are_not_imported_not_even_when
     erp.stock("A", 9)
     old = [shop.sell({"A": 1}) for _ in range(2)]
     shop.sell({"A": 1})
+    long_ago = shop.sold[old[0]].placed_at - timedelta(days=1)
+    shop.sold[old[0]] = replace(shop.sold[old[0]], placed_at=long_ago, updated_at=long_ago)
     hub = TestHub(erp, {"shop": shop})
     hub.clock.advance(60)
     await hub.start()
