@@ -11,6 +11,7 @@ import pytest
 
 from nervo.errors import MachineError, OutcomeUnknown, RateLimited, Unavailable
 from nervo.flows.catalogue import flows_of, resume
+from nervo.flows.mark_shipped import follow_erp_orders
 from nervo.model.orders import OrderStatus
 from nervo.model.payments import PaymentStatus
 from nervo.ports.erp import ErpOrderState
@@ -276,8 +277,6 @@ async def test_an_order_is_only_shipped_when_all_of_it_has_left(store):
 
 
 async def test_a_shipment_noticed_right_before_a_crash_is_told_after_it(store):
-    from nervo.flows.mark_shipped import follow_erp_orders
-
     erp, shop, hub = await world_of(True)
     number = await accepted(shop, hub)
     await flows_of(hub.hub)["place_order"](1)

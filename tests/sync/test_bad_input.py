@@ -14,10 +14,12 @@ from nervo.model.orders import OrderStatus
 from nervo.model.payments import PaymentStatus
 from nervo.model.prices import Price
 from nervo.ports.common import Page
-from nervo.ports.shop import Listing
+from nervo.ports.shop import Hint, Listing
 from nervo.rules.config import Guards
 from nervo.staging.world import WorldErp, WorldShop
-from nervo.sync import orders, source
+from nervo.store import inbox as inbox_store
+from nervo.store import refresh
+from nervo.sync import inbox, orders, source
 from nervo.sync.availability import many
 from nervo.sync.kinds import PriceKind
 from tests.hub import TestHub
@@ -156,8 +158,6 @@ async def test_an_unknown_status_holds_the_order_with_the_raw_code_and_others_go
 
 
 async def test_a_hinted_order_that_cannot_be_read_is_a_problem_and_the_others_are_read(world):
-    from nervo.store import refresh
-
     erp, shop, hub = world
     bad, fine = shop.sell({"S0": 1}), shop.sell({"S1": 1})
     read = shop.order
@@ -173,6 +173,22 @@ async def test_a_hinted_order_that_cannot_be_read_is_a_problem_and_the_others_ar
     await orders.read_hinted(hub.hub, hub.hub.channels()[0])
     await hub.engine.idle()
     assert ([key.split("-")[1] for key in erp.book], problems(hub)) == ([fine], [("unreadable_order", bad)])
+
+
+async def test_a_webhook_is_read_once_and_what_nobody_reads_leaves_nothing_behind(world):
+    erp, shop, hub = world
+    number = shop.sell({"S0": 1})
+    rows = [("shop", "t", str(i), f"sha{i}", "{}", b"x", 1) for i in range(3)]
+    await hub.hub.db.write(lambda tx: inbox_store.add(tx, rows))
+
+    def reader(topic, headers, body):
+        return Hint("order", number), Hint("stock", "item-1"), Hint("product", "p-1")
+
+    assert await inbox.drain(hub.hub, {"shop": reader}) == 3
+    assert hub.ask("SELECT entity, key FROM store_refresh") == [("order", number)]
+    await hub.settle()
+    assert len(erp.book) == 1
+    assert hub.ask("SELECT count(*) FROM store_refresh") == [(0,)]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,14 @@ from decimal import Decimal
 import pytest
 
 from nervo.errors import AuthFailed, Rejected
+from nervo.flows.catalogue import flows_of
 from nervo.model.orders import OrderStatus
 from nervo.rules.config import Guards
 from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import operations
 from nervo.store import orders as order_store
-from nervo.sync import source
+from nervo.sync import orders, source
+from nervo.sync.fence import Paused
 from tests.hub import TestHub
 
 
@@ -329,12 +331,7 @@ async def test_while_the_erp_is_paused_orders_wait_and_go_on_afterwards(world):
     await hub.command("connection.pause", name="erp")
     hub.hub.start_flow = lambda flow, order: None
     shop.sell({"A": 1})
-    from nervo.sync import orders
-
     await orders.sweep(hub.hub, hub.hub.channels()[0])
-    from nervo.flows.catalogue import flows_of
-    from nervo.sync.fence import Paused
-
     with pytest.raises(Paused):
         await flows_of(hub.hub)["place_order"](1)
     hub.hub.start_flow = hub.engine.start
