@@ -227,3 +227,24 @@ async def test_the_erps_doorbell_wakes_the_loops_that_read_it(world):
     rung.set()
     await until(lambda: shop.shown["A"] == 1, 5.0)
     await worker.stop()
+
+
+async def test_a_renewal_that_took_too_long_sends_nothing_meanwhile_and_stops_no_loop(world):
+    erp, shop, hub = world
+    worker = working(hub)
+    await worker.start()
+    await until(lambda: shop.shown["A"] == 7)
+    tasks, renew = set(worker._tasks.values()), hub.hub.db.write
+
+    async def slow(work):
+        result = await renew(work)
+        await asyncio.sleep(lease.LEASE_S + 0.2 if "renew" in work.__qualname__ else 0)
+        return result
+
+    hub.hub.db.write = slow
+    erp.stock("A", 3)
+    await until(lambda: not hub.hub.active)
+    hub.hub.db.write = renew
+    await until(lambda: shop.shown["A"] == 3)
+    assert set(worker._tasks.values()) == tasks
+    await worker.stop()

@@ -86,19 +86,20 @@ class Worker:
             await self.hub.clock.sleep(lease.RENEW_S)
             epoch = self.hub.epoch
             try:
-                active = await lease.renew(self.hub)
-                await self._follow(active and self.hub.epoch == epoch, active)
+                await lease.renew(self.hub)
+                await self._follow(self.hub.epoch == epoch)
                 await self.watch.beat()
             except Exception as error:
                 log.exception("lease_not_renewed", error=repr(error))
 
-    async def _follow(self, unbroken: bool, active: bool) -> None:
+    async def _follow(self, unbroken: bool) -> None:
+        """`unbroken`: the same epoch as before, though it may have been renewed so late that nothing may leave for a moment."""
         if not unbroken and (self._tasks or self._opening):
             log.warning("lease_lost", owner=self.hub.owner)
             await _cancel([self._opening] if self._opening else [])
             self._opening = None
             await self._halt()
-        if active and (self._opening is None or _failed(self._opening)):
+        if self.hub.epoch and (self._opening is None or _failed(self._opening)):
             self._opening = asyncio.create_task(self._open())
         for name, task in list(self._tasks.items()):
             if task.done():
