@@ -113,7 +113,7 @@ def database(url: str) -> dict[str, Any]:
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
-                "PRAGMA wal_autocheckpoint=1000",
+                "PRAGMA wal_autocheckpoint=20000",
             },
         }
     if parts.scheme in ("postgresql", "postgres"):

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ MAX_GROUP = 256
 MAX_VALUES = 200
 MAX_KEYS = 1_000
 ATTEMPTS = 5
+CHECKPOINT_S = 0.05
 
 _waits = threading.local()  # which connection of this thread was told what
 
@@ -98,8 +100,12 @@ class Database:
         ]
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-reader")
         self._closed = False
+        self._written = threading.Event()
+        self._keeper = threading.Thread(target=self._checkpoint_loop, name="store-keeper", daemon=True)
         for thread in self._writers:
             thread.start()
+        if self.vendor == "sqlite":
+            self._keeper.start()
 
     def submit(self, work: Callable[[Tx], T], *, durable: bool = True) -> "Future[T]":
         """Queues a write; the future holds its result once it is durable, or committed where `durable` is False."""
@@ -137,6 +143,9 @@ class Database:
             self._jobs.put(None)
         for thread in self._writers:
             thread.join()
+        self._written.set()
+        if self._keeper.is_alive():
+            self._keeper.join()
         self._readers.shutdown()
 
     def _write_loop(self) -> None:
@@ -152,6 +161,18 @@ class Database:
             # A caller that was cancelled while it waited wants no answer; from here on it cannot be cancelled any more.
             if group := [job for job in group if job.future.set_running_or_notify_cancel()]:
                 _commit(group)
+                self._written.set()
+        connection.close()
+
+    def _checkpoint_loop(self) -> None:
+        """Moves SQLite's log into the database beside the writer, so that no commit has to; the writer's own checkpoint, far
+        behind, is for when this one cannot."""
+        while not self._closed:
+            self._written.wait()
+            self._written.clear()
+            with contextlib.suppress(OperationalError), connection.cursor() as cursor:
+                cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            time.sleep(CHECKPOINT_S)
         connection.close()
 
 
