@@ -217,6 +217,7 @@ async def test_a_cancellation_while_the_order_is_on_its_way_follows_it(store):
     with pytest.raises(OutcomeUnknown):
         await flows_of(hub.hub)["place_order"](1)
     shop.change(number, status=OrderStatus.CANCELLED)
+    await orders.sweep(hub.hub, hub.hub.channels()[0])
     hub = await followed(hub)
     for _ in range(6):
         await hub.settle()

@@ -248,3 +248,17 @@ async def test_a_renewal_that_took_too_long_sends_nothing_meanwhile_and_stops_no
     await until(lambda: shop.shown["A"] == 3)
     assert set(worker._tasks.values()) == tasks
     await worker.stop()
+
+
+async def test_nobody_is_called_with_refused_credentials_but_to_ask_whether_they_are_good_again(world):
+    _, shop, hub = world
+    remote = hub.hub.remotes["shop"]
+    number = shop.sell({"A": 1})
+    shop.faults.fail("order", AuthFailed("calling the shop", "token revoked"))
+    for _ in range(3):
+        with pytest.raises(AuthFailed, match="token revoked"):
+            await remote.call("order", number)
+    assert (shop.calls["order"], shop.calls["check"]) == (1, 0)
+    await hub.watch.probe()
+    assert (await remote.call("order", number)).external_id == number
+    assert shop.calls["check"] == 1
