@@ -54,8 +54,19 @@ def calls(name: str, position: int) -> Iterator[tuple[str, str]]:
                     yield f"{source.name}:{node.lineno}", code.value
 
 
+def guards() -> Iterator[tuple[str, str]]:
+    """(place, code) of every reason why a guard rail holds a value."""
+    for source in packages("sync"):
+        for function in (n for n in ast.walk(source.tree) if isinstance(n, ast.FunctionDef) and n.name == "refused"):
+            for node in ast.walk(function):
+                value = getattr(node, "value", None) if isinstance(node, ast.Return) else None
+                for code in ast.walk(value) if value else ():
+                    if isinstance(code, ast.Constant) and isinstance(code.value, str) and code.value:
+                        yield f"{source.name}:{code.lineno}", code.value
+
+
 def test_every_problem_of_the_hub_has_words() -> None:
-    found = [*calls("journal.problem", 1), *calls("Doubt", 0)]
+    found = [*calls("journal.problem", 1), *calls("Doubt", 0), *calls("self._alarm", 1), *guards()]
     assert len(found) > 8, "the calls are found"
     assert [(place, code) for place, code in found if code not in causes.CAUSES] == []
 

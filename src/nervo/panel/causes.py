@@ -72,6 +72,9 @@ CAUSES = {
     "price_jump": Cause(
         _("A price moved more than allowed"), _("Check the price list, then approve."), _("From {from} to {to}")
     ),
+    "price_floor": Cause(
+        _("A price under its floor"), _("Check the price list, then approve."), _("From {from} to {to}")
+    ),
     "currency_change": Cause(
         _("A price in another currency"), _("Check the price list, then approve."), _("From {from} to {to}")
     ),
@@ -119,6 +122,13 @@ CAUSES = {
         _("An answer that nervo does not understand"), _("Send the raw exchange to the connector's developer.")
     ),
     "internal_error": Cause(_("A fault in nervo"), _("Report it with the order's raw exchanges; then retry.")),
+    "loop_stuck": Cause(
+        _("A part of nervo has stopped moving"), _("Start nervo again; if it comes back, report it."), _("Part: {loop}")
+    ),
+    "falling_behind": Cause(
+        _("Work waits longer than it should"),
+        _("Look at the connection it waits for; it goes on by itself when that answers."),
+    ),
     "listing_gone": Cause(
         _("A listing that the channel has no more"),
         _("Put it back at the channel, or take the article out in the ERP."),
@@ -145,7 +155,7 @@ CAUSES = {
     "unknown_connection": Cause(_("No such connection"), _("Look at the list of connections.")),
     "bad_settings": Cause(_("Settings that do not fit"), _("Correct them with nervo connect.")),
 }
-GUARDS = frozenset(("stock_mass_zero", "price_zero", "price_jump", "currency_change"))
+GUARDS = frozenset(("stock_mass_zero", "price_zero", "price_jump", "price_floor", "currency_change"))
 TOTALS = frozenset(("total_differs", "erp_total_differs", "erp_changed_total"))
 
 

@@ -86,7 +86,7 @@ ROLE = {"owner": _("Owner"), "operator": _("Operator"), "viewer": _("Viewer")}
 ACTS = {"owner": _("The owner decides"), "operator": _("An operator"), "developer": _("The connector's developer")}
 WHO = {"owner": _("Owner"), "operator": _("Operator"), "developer": _("Developer")}
 KIND = {"stock": _("Stock"), "price": _("Price"), "product": _("Product"), "order": _("Order"),
-        "connection": _("Connection"), "webhook": _("Webhook")}  # fmt: skip
+        "connection": _("Connection"), "webhook": _("Webhook"), "loop": _("Part of nervo")}  # fmt: skip
 SYSTEM = {"erp": _("ERP"), "shop": _("Shop"), "marketplace": _("Marketplace"), "courier": _("Courier")}
 CHARGE = {"shipping": _("Shipping"), "fee": _("Fee"), "tip": _("Tip"), "discount": _("Discount"),
           "rounding": _("Rounding")}  # fmt: skip

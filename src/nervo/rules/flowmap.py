@@ -86,4 +86,6 @@ def _stock(rule: StockRule) -> str:
 def _price(rule: PriceRule) -> str:
     parts = [f"list {rule.price_list}" if rule.price_list else "no list"]
     parts += [f"{rule.percent:+} %"] if rule.percent else []
-    return "; ".join([*parts, f"rounded to {rule.rounding}", "with tax" if rule.includes_tax else "without tax"])
+    return "; ".join(
+        [*parts, f"rounded to {rule.rounding or 'the cent'}", "with tax" if rule.includes_tax else "without tax"]
+    )
