@@ -161,3 +161,30 @@ async def test_the_panel_and_the_webhook_route_answer(nervo: Nervo) -> None:
                 assert page.status == 200 and "Content-Security-Policy" in page.headers
             async with http.post("/hooks/nobody", data=b"{}") as answer:
                 assert answer.status == 404
+
+
+async def test_a_backup_restored_elsewhere_loses_and_repeats_nothing_that_happened_since(
+    nervo: Nervo, world: World, tmp_path: Path
+) -> None:
+    shop, sku, file = world.shops["woocommerce"], world.bought[0], str(tmp_path / "backup.jsonl.gz")
+
+    def right() -> bool:
+        return shop.quantity(sku) == world.erp.figure(sku, "MI") + world.erp.figure(sku, "RM")
+
+    async with nervo.up():
+        await until(right, "the first stock push")
+        shop.place_order([(sku, 1)], email="anna@example.it")
+        await until(lambda: len(keys(world)) == 1, "the order before the backup")
+        await nervo.say("backup", file)
+        shop.place_order([(sku, 2)], email="bruno@example.it")
+        await until(lambda: len(keys(world)) == 2, "the order after it")
+    shop.edit_stock(sku, 999)
+    restored = Nervo(tmp_path, f"sqlite:///{tmp_path / 'restored.sqlite3'}")
+    assert "Restored: 1 orders" in await restored.say("restore", file)
+    async with restored.up():
+        shop.place_order([(sku, 1)], email="carla@example.it")
+        await until(lambda: len(keys(world)) == 3, "the order after the restore")
+        await until(right, "the stock that was edited meanwhile")
+        assert await found(restored, r"(in_erp 3)", "status")
+    written = [row["key"] for row in world.erp.orders()]
+    assert len(written) == len(set(written)) == 3
