@@ -30,3 +30,24 @@ async def test_poison_deliveries_become_problems_and_the_others_become_hints(sto
     ]
     assert len(hub.ask("SELECT key FROM store_problem WHERE code = 'bad_webhook'")) == 3
     await hub.close()
+
+
+async def test_an_order_that_nobody_can_read_is_a_problem_and_the_sweep_goes_on_past_it(store: str) -> None:
+    erp, shop = WorldErp(), WorldShop(["A"])
+    erp.stock("A", 10)
+    hub = await TestHub(erp, {"shop": shop}).start()
+    bad, fine = shop.sell({"A": 1}), shop.sell({"A": 1})
+    shop.garbled = {bad}
+    await hub.settle()
+    later = shop.sell({"A": 1})
+    await hub.settle()
+    assert [key.split("-")[1] for key in erp.book] == [fine, later]
+    assert hub.ask("SELECT code, key, said FROM store_problem WHERE state = 'open'") == [
+        ("unreadable_order", bad, "field billing is a text")
+    ]
+    shop.garbled = set()
+    hub.clock.advance(120)
+    await hub.settle()
+    assert [key.split("-")[1] for key in erp.book] == [fine, later, bad]
+    assert hub.ask("SELECT code FROM store_problem WHERE state = 'open'") == []
+    await hub.close()

@@ -174,7 +174,8 @@ async def test_an_order_in_flight_at_a_takeover_is_waited_for_and_not_written_tw
 async def test_a_restore_raises_the_epoch_above_every_one_that_was_used(world):
     _, _, first, second = world
     epoch = first.hub.epoch
-    assert await first.hub.db.write(operations.bump_epoch) == epoch + 1
+    await first.hub.db.write(lambda tx: operations.raise_epoch(tx, epoch))
+    assert await first.hub.db.read(operations.epoch) == epoch + 1
     first.clock.advance(0.01)
     assert first.hub.epoch != epoch + 1
     assert await second.lease()

@@ -1,6 +1,5 @@
 """The pace: one token bucket per credential and operation, set from the manifest, learnt from answers."""
 
-import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
@@ -84,8 +83,3 @@ class Pace:
 
     def of(self, operation: str = "") -> Bucket:
         return self._own.get(operation, self._default)
-
-
-async def unpaced() -> None:
-    """For tests that pace nothing."""
-    await asyncio.sleep(0)

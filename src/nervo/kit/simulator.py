@@ -61,6 +61,7 @@ class Simulator:
         self.faults: list[Fault] = []
         self.latency_s = latency_s
         self.down = False
+        self.autodeliver_s = 0.0
         self.seen: deque[Seen] = deque(maxlen=5_000)
         self.keep_seen = True
         self.url = ""
@@ -77,12 +78,24 @@ class Simulator:
 
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
-        """Listens on loopback while the block runs; gives the base URL."""
+        """Listens on loopback while the block runs; gives the base URL. With `autodeliver_s` webhooks leave by themselves."""
         runner = await self.start(port)
+        sender = asyncio.ensure_future(self._deliver_always()) if self.autodeliver_s else None
         try:
             yield self.url
         finally:
+            if sender:
+                sender.cancel()
             await runner.cleanup()
+
+    async def deliver(self) -> int:
+        """Sends the webhooks that are due; how many. A system without webhooks has none."""
+        return 0
+
+    async def _deliver_always(self) -> None:
+        while True:
+            await self.deliver()
+            await asyncio.sleep(self.autodeliver_s)
 
     async def start(self, port: int = 0) -> web.AppRunner:
         """Listens until the returned runner is cleaned up."""

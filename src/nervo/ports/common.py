@@ -22,11 +22,13 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Part of a list. `next` is where to go on (also from the last page, later); `more` says whether to ask at once."""
+    """Part of a list. `next` is where to go on (also from the last page, later); `more` says whether to ask at once. `unreadable`
+    are the ids of rows that nobody understands: each is asked for alone, and stops no other."""
 
     items: tuple[T, ...]
     next: Cursor | None
     more: bool
+    unreadable: tuple[str, ...] = ()
 
 
 class Outcome(StrEnum):

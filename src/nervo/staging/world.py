@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from nervo.errors import NervoError, NotFound, OutcomeUnknown, Rejected
+from nervo.errors import Misunderstood, NervoError, NotFound, OutcomeUnknown, Rejected
 from nervo.kit.clock import Clock, SystemClock
 from nervo.model.catalog import Product, Variant
 from nervo.model.fulfilment import Fulfilment, FulfilmentStatus, ShippedLine
@@ -225,6 +225,7 @@ class WorldShop:
         self.sold: dict[str, Order] = {}
         self.fulfilments: dict[str, list[str]] = {}
         self.reject: set[str] = set()
+        self.garbled: set[str] = set()
         self.hooks: dict[str, Subscription] = {}
 
     async def check(self) -> Identity:
@@ -316,12 +317,16 @@ class WorldShop:
             (o for o in self.sold.values() if after is None or o.updated_at > after.at), key=lambda o: o.updated_at
         )
         place = Cursor(newer[-1].updated_at) if newer else after
-        return Page(tuple(newer) if after else (), place, False)
+        told = newer if after else []
+        garbled = tuple(o.external_id for o in told if o.external_id in self.garbled)
+        return Page(tuple(o for o in told if o.external_id not in self.garbled), place, False, garbled)
 
     async def order(self, external_id: str) -> Order:
         self._called("order")
         if external_id not in self.sold:
             raise NotFound(f"reading order {external_id}")
+        if external_id in self.garbled:
+            raise Misunderstood(f"reading order {external_id}", "field billing is a text")
         return self.sold[external_id]
 
     async def fulfil(self, external_id: str, fulfilment: Fulfilment, key: str) -> str:

@@ -41,12 +41,6 @@ def give_lease(tx: Tx, name: str, owner: str, epoch: int) -> None:
     tx.run("UPDATE store_lease SET expires_ms = 0 WHERE name = %s AND owner = %s AND epoch = %s", (name, owner, epoch))
 
 
-def bump_epoch(tx: Tx) -> int:
-    """After a restore: an epoch above every one that was ever used here, held by nobody. The next holder looks before it sends."""
-    raise_epoch(tx, epoch(tx))
-    return epoch(tx)
-
-
 def database_ms(tx: Tx) -> int:
     """The database's own time, one for all hubs, whatever their machines' clocks say."""
     postgresql = connection.vendor == "postgresql"

@@ -67,13 +67,6 @@ def by_erp(tx: Tx, erp_key: str) -> Kept | None:
     return Kept(*row) if row else None
 
 
-def in_states(tx: Tx, states: tuple[str, ...], limit: int = 1000) -> list[Kept]:
-    """Orders in these states, oldest first."""
-    marks = ", ".join(["%s"] * len(states))
-    sql = f"SELECT {_COLUMNS} FROM store_saleorder WHERE state IN ({marks}) ORDER BY id LIMIT %s"
-    return [Kept(*row) for row in tx.rows(sql, [*states, limit])]
-
-
 def pending(tx: Tx, connection: str, what: str) -> list[Kept]:
     """Orders for which this was sent to the ERP without a known outcome."""
     sql = f"SELECT {_COLUMNS} FROM store_saleorder WHERE pending = %s AND connection = %s ORDER BY id LIMIT 1000"
@@ -140,7 +133,3 @@ def set_fields(tx: Tx, id: int, **fields: Any) -> None:
 def written(tx: Tx, id: int, erp: ErpOrder, now_ms: int) -> None:
     """The ERP has the order as a draft."""
     set_fields(tx, id, erp_id=erp.erp_id, erp_number=erp.number, erp_state=erp.raw_state, created_ms=now_ms, pending="")
-
-
-def by_state(tx: Tx) -> dict[str, int]:
-    return {state: int(n) for state, n in tx.rows("SELECT state, count(*) FROM store_saleorder GROUP BY state")}

@@ -17,13 +17,17 @@ class Due:
     attempts: int
 
 
-def want(tx: Tx, connection: str, entity: str, keys: Iterable[str], found_by: str, now_ms: int) -> None:
-    """Asks for these keys to be read again."""
+AGAIN = "DO UPDATE SET tick = excluded.tick, not_before_ms = 0"
+
+
+def want(
+    tx: Tx, connection: str, entity: str, keys: Iterable[str], found_by: str, now_ms: int, *, patient: bool = False
+) -> None:
+    """Asks for these keys to be read again: at once, or `patient`: one that waits already goes on waiting."""
     at = tick(tx)
     tx.many(
         "INSERT INTO store_refresh (connection, entity, key, tick, found_by, since_ms, not_before_ms, attempts, error) "
-        "VALUES (%s, %s, %s, %s, %s, %s, 0, 0, '') ON CONFLICT (connection, entity, key) DO UPDATE SET tick = excluded.tick, "
-        "not_before_ms = 0",
+        f"VALUES (%s, %s, %s, %s, %s, %s, 0, 0, '') ON CONFLICT (connection, entity, key) {'DO NOTHING' if patient else AGAIN}",
         [(connection, entity, key, at, found_by, now_ms) for key in sorted(set(keys))],
     )
 

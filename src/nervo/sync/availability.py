@@ -1,6 +1,6 @@
 """Available-to-promise of a SKU for a channel, term by term, so that "why 7?" always has an answer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_FLOOR, Decimal
 
 from nervo.model.stock import Availability, StockTerm
@@ -51,8 +51,3 @@ def many(tx: Tx, rule: StockRule, skus: Sequence[str]) -> dict[str, Availability
     for hold in holds.open_for(tx, skus):
         held.setdefault(hold.sku, []).append(hold)
     return {sku: available(sku, rule, figures.get(sku, ()), held.get(sku, ())) for sku in skus}
-
-
-def explain(tx: Tx, rules: Mapping[str, StockRule], sku: str) -> dict[str, Availability]:
-    """For each channel, its availability of a SKU with all terms."""
-    return {channel: many(tx, rule, [sku])[sku] for channel, rule in rules.items()}

@@ -272,6 +272,8 @@ async def sweep(hub: Hub, channel: ConnectionConfig) -> int:
 
         def take(tx: Tx, page: Any = page) -> list[tuple[str, int]]:
             found = [accept(hub, tx, channel, order, "sweep") for order in page.items]
+            if page.unreadable:  # asked for alone, each becomes a problem of its own
+                refresh.want(tx, name, "order", page.unreadable, "sweep", hub.now_ms(), patient=True)
             if page.next and (cursor is None or page.next.at >= cursor.at):
                 operations.set_cursor(tx, name, "orders", page.next, hub.now_ms())
             return [f for f in found if f]
@@ -280,6 +282,8 @@ async def sweep(hub: Hub, channel: ConnectionConfig) -> int:
         news += len(started)
         for flow in started:
             _start(hub, flow)
+        if page.unreadable:
+            hub.ring(f"orders:{name}")
         if not page.more or page.next == at:
             break
         at = page.next

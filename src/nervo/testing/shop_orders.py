@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from nervo.errors import NotFound, Rejected, Unsupported
+from nervo.errors import Misunderstood, NotFound, Rejected, Unsupported
 from nervo.model.fulfilment import Fulfilment, FulfilmentStatus, ShippedLine
 from nervo.model.orders import Charge, Order, OrderLine, OrderStatus, sum_of_parts
 from nervo.model.parties import Address, FiscalData
@@ -55,6 +55,20 @@ class ShopOrders:
         later, last = await world.feed(reached, world.connect())
         assert [o.external_id for o in later] == [second]
         assert (await world.feed(last))[0] == []
+
+    async def test_an_order_that_nobody_can_read_stops_no_other_and_is_named(self, world: ShopWorld) -> None:
+        start = (await world.port.orders(None)).next
+        bad = world.sell(("MUG-1", 1))
+        world.clock.advance(2)
+        fine = world.sell(("MUG-1", 1))
+        world.verb("garble")(bad)
+        world.clock.advance(5)
+        page = await world.port.orders(start)
+        assert ([o.external_id for o in page.items], page.unreadable) == ([fine], (bad,))
+        with pytest.raises(Misunderstood):
+            await world.port.order(bad)
+        assert page.next is not None
+        assert (await world.port.orders(page.next)).unreadable == ()
 
     async def test_an_order_that_changes_comes_again_with_a_later_version(self, world: ShopWorld) -> None:
         order = world.sell(("MUG-1", 1))

@@ -10,6 +10,7 @@ import msgspec
 from nervo.connectors.shopify import mapping, queries, wire
 from nervo.connectors.shopify.client import Client
 from nervo.errors import Misunderstood, NotFound, OutcomeUnknown, Rejected
+from nervo.kit.rows import decoded_rows, read_rows
 from nervo.model.fulfilment import Fulfilment
 from nervo.model.orders import Order
 from nervo.model.units import aware
@@ -45,11 +46,11 @@ class Sales:
         two seconds, never within one."""
         if after is None:
             return Page((), await self._newest(), False)
-        rows: list[wire.Order] = []
+        rows: list[wire.Order | wire.Stamp] = []
         mark, more = None, True
         for _ in range(MOST_PAGES):
             page = await self._orders_page(f"updated_at:>='{mapping.iso(after.at)}'", mark)
-            rows += page.nodes
+            rows += decoded_rows(page.nodes, wire.Order, wire.Stamp, "reading orders from Shopify")
             mark, more = page.pageInfo.endCursor, page.pageInfo.hasNextPage
             whole = [r for r in rows if not more or r.updatedAt < rows[-1].updatedAt]
             fresh = sorted((r for r in whole if _key(r) > (after.at, int(after.id or -1))), key=_key)
@@ -57,9 +58,8 @@ class Sales:
                 break
         else:
             raise Misunderstood("reading orders from Shopify", f"more than {len(rows)} changed in one second")
-        for row in fresh:
-            await self._complete(row)
-        return Page(tuple(mapping.order(r) for r in fresh), _cursor(fresh[-1]) if fresh else after, more)
+        items, unreadable = await read_rows(fresh, wire.Order, self._read, lambda row: str(mapping.number(row.id)))
+        return Page(items, _cursor(fresh[-1]) if fresh else after, more, unreadable)
 
     async def order(self, external_id: str) -> Order:
         return mapping.order(await self._order(external_id))
@@ -107,6 +107,9 @@ class Sales:
             raise NotFound("reading an order in Shopify", external_id, order=external_id)
         return await self._complete(found["order"])
 
+    async def _read(self, row: wire.Order) -> Order:
+        return mapping.order(await self._complete(row))
+
     async def _complete(self, row: wire.Order) -> wire.Order:
         """A long order's other lines."""
         for _ in range(MOST_PAGES):
@@ -118,9 +121,9 @@ class Sales:
             row.lineItems = wire.Connection([*row.lineItems.nodes, *more.nodes], more.pageInfo)
         return row
 
-    async def _orders_page(self, query: str, after: str | None) -> wire.Connection[wire.Order]:
+    async def _orders_page(self, query: str, after: str | None) -> wire.Connection[msgspec.Raw]:
         values = {"first": self.client.page["Orders"], "query": query, "after": after}
-        return (await self.client.query(queries.ORDERS, {"orders": wire.Connection[wire.Order]}, **values))["orders"]
+        return (await self.client.query(queries.ORDERS, {"orders": wire.Connection[msgspec.Raw]}, **values))["orders"]
 
     async def _newest(self) -> Cursor:
         """Where the feed begins; of an empty shop a little ago, because Shopify's clock is not ours."""
@@ -181,7 +184,7 @@ class _ToShipLines(msgspec.Struct):
     lineItems: wire.Connection[wire.ToShipLine]
 
 
-def _key(row: wire.Order) -> tuple[Any, int]:
+def _key(row: wire.Order | wire.Stamp) -> tuple[Any, int]:
     return aware(row.updatedAt), mapping.number(row.id)
 
 

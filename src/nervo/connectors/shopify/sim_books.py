@@ -126,6 +126,7 @@ class Order:
     buyer: Address = BUYER
     customer_id: int = FIRST_CUSTOMER
     undocumented: str = ""
+    garbled: bool = False
 
     @property
     def customer(self) -> str:

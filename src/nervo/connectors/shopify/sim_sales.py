@@ -204,7 +204,8 @@ def order_node(order: Order) -> Answer:
     }  # fmt: skip
     return {
         "id": order.gid, "name": f"#{order.number}", "createdAt": stamp(order.created), "updatedAt": stamp(order.updated),
-        "processedAt": stamp(order.created), "currencyCode": CURRENCY, "taxesIncluded": order.taxes_included, "dutiesIncluded": False,
+        "processedAt": stamp(order.created), "currencyCode": None if order.garbled else CURRENCY,
+        "taxesIncluded": order.taxes_included, "dutiesIncluded": False,
         "confirmed": True, "cancelledAt": stamp(order.cancelled) if order.cancelled else None, "cancelReason": order.cancel_reason,
         "closedAt": None, "displayFinancialStatus": order.financial(), "displayFulfillmentStatus": order.fulfilment(),
         "email": order.email, "phone": None, "note": None, "customerLocale": "it", "totalPriceSet": bag(order.total()),

@@ -1,10 +1,8 @@
 """Shopify in memory: the real path, token, cost bucket, idempotency and refusals; answers the connector's documents by hand."""
 
-import asyncio
 import hashlib
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -67,7 +65,6 @@ class Simulator(simulator.Simulator):
         self.books = Books(self.clock)
         self.webhook_sender = Webhooks(self.books, self.shop, self.client_secret)
         self.books.heard = self.webhook_sender.heard  # type: ignore[method-assign]
-        self.autodeliver_s = 0.0
         self._points, self._points_at = rate * 20, self.clock.monotonic()
         self._done: dict[str, tuple[str, Answer]] = {}
         self._handlers = {
@@ -98,22 +95,6 @@ class Simulator(simulator.Simulator):
     def unauthorised(self) -> web.Response:
         text = "[API] Invalid API key or access token (unrecognized login or wrong password)"
         return web.json_response({"errors": text}, status=401)
-
-    @asynccontextmanager
-    async def serve(self, port: int = 0) -> AsyncIterator[str]:
-        """Listens on loopback; with `autodeliver_s` webhooks leave by themselves."""
-        async with super().serve(port) as url:
-            sender = asyncio.ensure_future(self._deliver_always()) if self.autodeliver_s else None
-            try:
-                yield url
-            finally:
-                if sender:
-                    sender.cancel()
-
-    async def _deliver_always(self) -> None:
-        while True:
-            await self.webhook_sender.deliver()
-            await asyncio.sleep(self.autodeliver_s)
 
     async def _grant(self, request: web.Request) -> web.Response:
         """A token of the client-credentials grant."""
@@ -261,6 +242,12 @@ class Simulator(simulator.Simulator):
         """A financial status that Shopify adds one day, before this connector knows it."""
         order = self.order(order_id)
         order.undocumented = text
+        self.books.touch(order, "orders/updated")
+
+    def garble(self, order_id: str) -> None:
+        """An answer that breaks the schema: the order's currency is null."""
+        order = self.order(order_id)
+        order.garbled = True
         self.books.touch(order, "orders/updated")
 
     def pay(self, order_id: str) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from nervo.connectors.vendure import mapping, queries, wire
 from nervo.connectors.vendure.client import Client
 from nervo.errors import NotFound, Rejected
+from nervo.kit.rows import decoded_rows, read_rows
 from nervo.model.fulfilment import Fulfilment
 from nervo.model.orders import Order, OrderStatus
 from nervo.model.units import aware
@@ -20,7 +21,7 @@ ALIVE = ("Created", "Pending", "Shipped", "Delivered")
 
 
 class _Orders(msgspec.Struct):
-    items: list[wire.Order]
+    items: list[msgspec.Raw]
 
 
 class _Moved(msgspec.Struct):
@@ -43,14 +44,15 @@ class Sales:
             return Page((), _cursor(newest[0]) if newest else Cursor(self._a_little_ago()), False)
         since = mapping.iso(after.at - timedelta(milliseconds=1))
         options = {"filter": {**placed, "updatedAt": {"after": since}}, "sort": {"updatedAt": "ASC", "id": "ASC"}}
-        rows: list[wire.Order] = []
+        rows: list[wire.Order | wire.Place] = []
         for skip in range(0, MOST_TIES, PAGE):
             read = await self._orders({**options, "skip": skip, "take": PAGE})
             rows += [row for row in read if _key(row) > (after.at, int(after.id or -1))]
             if len(read) < PAGE or len(rows) >= PAGE:
                 break
         more = len(read) == PAGE
-        return Page(tuple(mapping.order(row) for row in rows), _cursor(rows[-1]) if rows else after, more)
+        items, unreadable = await read_rows(rows, wire.Order, _read, lambda row: row.id)
+        return Page(items, _cursor(rows[-1]) if rows else after, more, unreadable)
 
     async def order(self, external_id: str) -> Order:
         return mapping.order(await self._order(external_id))
@@ -103,19 +105,24 @@ class Sales:
             raise NotFound("reading an order in Vendure", external_id, order=external_id)
         return found["order"]
 
-    async def _orders(self, options: Mapping[str, Any]) -> list[wire.Order]:
-        return (await self.client.query(queries.ORDERS, {"orders": _Orders}, options=options))["orders"].items
+    async def _orders(self, options: Mapping[str, Any]) -> list[wire.Order | wire.Place]:
+        found = (await self.client.query(queries.ORDERS, {"orders": _Orders}, options=options))["orders"].items
+        return decoded_rows(found, wire.Order, wire.Place, "reading orders from Vendure")
 
     def _a_little_ago(self) -> datetime:
         """Where an empty shop's feed begins: Vendure's clock is not ours, and SQLite keeps whole seconds."""
         return self.client.http.tools.clock.now() - timedelta(seconds=60)
 
 
-def _key(row: wire.Order) -> tuple[Any, int]:
+async def _read(row: wire.Order) -> Order:
+    return mapping.order(row)
+
+
+def _key(row: wire.Order | wire.Place) -> tuple[Any, int]:
     return aware(row.updatedAt), int(row.id)
 
 
-def _cursor(row: wire.Order) -> Cursor:
+def _cursor(row: wire.Order | wire.Place) -> Cursor:
     return Cursor(aware(row.updatedAt), row.id)
 
 

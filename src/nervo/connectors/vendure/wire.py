@@ -174,6 +174,13 @@ class Fulfillment(msgspec.Struct):
     trackingCode: str | None = None
 
 
+class Place(msgspec.Struct):
+    """An order's place in the order of change."""
+
+    id: str
+    updatedAt: datetime
+
+
 class Order(msgspec.Struct):
     id: str
     code: str

@@ -24,6 +24,7 @@ from nervo.errors import (
     Unavailable,
 )
 from nervo.kit.http import Answer, Http, ToolBox
+from nervo.kit.rows import decoded_rows
 
 T = TypeVar("T")
 
@@ -119,8 +120,9 @@ class Client:
     async def create_category(self, name: str, parent: int) -> wire.Category:
         return await self._send("POST", "products/categories", {"name": name, "parent": parent}, wire.Category)
 
-    async def orders(self, **where: str) -> list[wire.Order]:
-        return await self._get("orders", list[wire.Order], orderby="modified", dates_are_gmt="true", **where)
+    async def orders(self, **where: str) -> list[wire.Order | wire.Place]:
+        found = await self._get("orders", list[msgspec.Raw], orderby="modified", dates_are_gmt="true", **where)
+        return decoded_rows(found, wire.Order, wire.Place, "reading orders from WooCommerce")
 
     async def newest_places(self) -> list[wire.Place]:
         where = {"orderby": "modified", "order": "desc", "per_page": "100", "_fields": "id,date_modified_gmt"}

@@ -8,6 +8,7 @@ from typing import Any
 from nervo.connectors.woocommerce import mapping, wire
 from nervo.connectors.woocommerce.client import Client
 from nervo.errors import Rejected
+from nervo.kit.rows import read_rows
 from nervo.model.fulfilment import Fulfilment
 from nervo.model.orders import Order
 from nervo.ports.common import Cursor, Page
@@ -31,7 +32,7 @@ class Sales:
             return Page((), await self._newest(), False)
         since = {"modified_after": f"{after.at.astimezone(UTC) - timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}"}
         first = (after.at.replace(microsecond=0), int(after.id or -1))
-        rows: list[wire.Order] = []
+        rows: list[wire.Order | wire.Place] = []
         for _ in range(MOST_TIES):
             seen = {"exclude": ",".join(str(row.id) for row in rows)} if rows else {}
             read = await self.client.orders(order="asc", per_page=str(PAGE), **since, **seen)
@@ -41,8 +42,9 @@ class Sales:
             new = [row for row in whole if _key(row) > first]
             if new or not more:
                 break
-        items = [await self._read(row) for row in new if row.status not in mapping.NOT_PLACED]
-        return Page(tuple(items), Cursor(_key(new[-1])[0], str(new[-1].id)) if new else after, more)
+        placed = [row for row in new if isinstance(row, wire.Place) or row.status not in mapping.NOT_PLACED]
+        items, unreadable = await read_rows(placed, wire.Order, self._read, lambda row: str(row.id))
+        return Page(items, Cursor(_key(new[-1])[0], str(new[-1].id)) if new else after, more, unreadable)
 
     async def order(self, external_id: str) -> Order:
         return await self._read(await self.client.order(external_id))
@@ -114,7 +116,7 @@ def _key(row: wire.Order | wire.Place) -> tuple[datetime, int]:
     return mapping.utc(row.date_modified_gmt), row.id
 
 
-def _whole_seconds(rows: list[wire.Order]) -> list[wire.Order]:
+def _whole_seconds(rows: list[wire.Order | wire.Place]) -> list[wire.Order | wire.Place]:
     """Without the last second, of which there may be more; nothing where all changed in one."""
     last = max(_key(row)[0] for row in rows)
     return sorted((row for row in rows if _key(row)[0] < last), key=_key)

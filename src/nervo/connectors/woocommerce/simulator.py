@@ -1,10 +1,8 @@
 """WooCommerce 10.0.2 in memory, behind its real paths. It answers as `../shared/contracts/recordings` show; see quirks.md."""
 
-import asyncio
 import base64
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -42,7 +40,7 @@ class Simulator(Base):
             "cs_rehearsal_secret",
             "whsec_rehearsal",
         )
-        self.read_only, self.autodeliver_s = False, 0.0
+        self.read_only = False
         self.seen = deque(maxlen=500)  # an answer to a batch of 100 is 200 kB
         self.history: list[tuple[float, str, int]] = []
         self._ids = count(16)
@@ -108,6 +106,12 @@ class Simulator(Base):
         row["status"] = text
         self.orders.touch(row)
 
+    def garble(self, order_id: str) -> None:
+        """A plug-in spoils the order's data: its billing address is a text."""
+        row = self.orders.get(int(order_id))
+        row["billing"] = "via Roma 1"
+        self.orders.touch(row)
+
     def pay(self, order_id: str) -> None:
         row = self.orders.get(int(order_id))
         row["transaction_id"] = row["transaction_id"] or f"ch_{order_id}"
@@ -149,22 +153,6 @@ class Simulator(Base):
         return await self.webhook_sender.deliver()
 
     # HTTP
-
-    @asynccontextmanager
-    async def serve(self, port: int = 0) -> AsyncIterator[str]:
-        """Listens on loopback; with `autodeliver_s` webhooks leave by themselves."""
-        async with super().serve(port) as url:
-            sender = asyncio.ensure_future(self._deliver_always()) if self.autodeliver_s else None
-            try:
-                yield url
-            finally:
-                if sender:
-                    sender.cancel()
-
-    async def _deliver_always(self) -> None:
-        while True:
-            await self.deliver()
-            await asyncio.sleep(self.autodeliver_s)
 
     def routes(self) -> list[web.RouteDef]:
         base, products, variations, orders = "/wp-json/wc/v3", "/products", f"/products/{PARENT}/variations", "/orders"
