@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nervo.connectors.vendure.connector import Vendure
-from nervo.errors import NotFound, Rejected
+from nervo.errors import Misunderstood, NotFound, Rejected
 from nervo.model.fulfilment import Fulfilment, ShippedLine
 from nervo.model.orders import OrderStatus
 from nervo.ports.common import Cursor
@@ -56,6 +56,18 @@ async def test_a_cart_is_no_order_in_a_list_or_by_its_id(floor: Any, shop: Vendu
     for id in ("2", "404"):
         with pytest.raises(NotFound):
             await shop.order(id)
+
+
+async def test_an_order_that_nobody_can_read_stops_no_other_and_is_named(floor: Any, shop: Vendure):
+    floor.place("1", at_s=0, A=1)
+    start = (await shop.orders(None)).next
+    floor.place("2", at_s=4, A=1)
+    floor.place("3", at_s=5, A=1)
+    floor.orders["2"]["totalWithTax"] = "a lot"
+    page = await shop.orders(start)
+    assert ([o.external_id for o in page.items], page.unreadable) == (["3"], ("2",))
+    with pytest.raises(Misunderstood):
+        await shop.order("2")
 
 
 async def test_a_fulfilment_is_shipped_with_its_number(floor: Any, shop: Vendure):
