@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from nervo.errors import Unavailable
+from nervo.kit.crashpoint import crashpoint
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -194,19 +195,22 @@ def _commit(group: list[Job]) -> None:
 
 
 def _attempt(group: list[Job]) -> list[tuple[Any, Exception | None]]:
-    results: list[tuple[Any, Exception | None]] = []
     with _transaction(durable=any(job.durable for job in group)) as tx:
-        if len(group) == 1:
-            return [(group[0].work(tx), None)]
-        for job in group:
-            try:
-                with transaction.atomic():
-                    results.append((job.work(tx), None))
-            except (OperationalError, InterfaceError):
-                raise
-            except Exception as error:  # noqa: BLE001 - handed to the caller
-                results.append((None, error))
+        results: list[tuple[Any, Exception | None]]
+        results = [(group[0].work(tx), None)] if len(group) == 1 else [_savepoint(tx, job) for job in group]
+        crashpoint("commit")
+    crashpoint("committed")
     return results
+
+
+def _savepoint(tx: Tx, job: Job) -> tuple[Any, Exception | None]:
+    try:
+        with transaction.atomic():
+            return job.work(tx), None
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - handed to the caller
+        return None, error
 
 
 @contextlib.contextmanager

@@ -31,6 +31,9 @@ class Hub:
     opened: set[str] = field(default_factory=set)
     bells: dict[str, asyncio.Event] = field(default_factory=dict)
     sent_at: dict[int, float] = field(default_factory=dict)  # order → when a write to the ERP left, monotonic seconds
+    lease_ms: Callable[[Tx], int] | None = (
+        None  # whose time leases are counted in; None: the database's, one for all hubs
+    )
 
     def __post_init__(self) -> None:
         for remote in self.remotes.values():

@@ -21,12 +21,18 @@ async def renew(hub: Hub) -> bool:
 
 
 def _take(hub: Hub, tx: Tx) -> int | None:
-    now_ms = operations.database_ms(tx) if isinstance(hub.clock, SystemClock) else hub.now_ms()
+    now_ms = _now_ms(hub, tx)
     epoch = operations.take_lease(tx, "hub", hub.owner, now_ms, int(LEASE_S * 1000), epoch=hub.epoch)
     if epoch and epoch != hub.epoch:
         for channel in hub.channels():
             quarantine(hub, tx, channel.name, epoch)
     return epoch
+
+
+def _now_ms(hub: Hub, tx: Tx) -> int:
+    if hub.lease_ms:
+        return hub.lease_ms(tx)
+    return operations.database_ms(tx) if isinstance(hub.clock, SystemClock) else hub.now_ms()
 
 
 def quarantine(hub: Hub, tx: Tx, channel: str, epoch: int) -> int:

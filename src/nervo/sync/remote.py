@@ -18,6 +18,7 @@ from nervo.errors import (
     Unsupported,
 )
 from nervo.kit.clock import Clock
+from nervo.kit.crashpoint import crashpoint
 from nervo.kit.http import Exchange
 from nervo.kit.pacing import BULK, NORMAL, URGENT, may_leave, urgency
 from nervo.sync.fence import LostLease, Paused
@@ -87,8 +88,11 @@ class Remote:
         try:
             if operation in WRITES:
                 self.may_write(self.name)
+            crashpoint(f"call {operation}")
             async with asyncio.timeout(self.timeout_s):
-                return await method(*args)
+                result = await method(*args)
+            crashpoint(f"called {operation}")
+            return result
         except TimeoutError as error:
             kind = OutcomeUnknown if operation in WRITES else Unavailable
             failure = kind(f"{operation} on {self.name}", f"no answer in {self.timeout_s:.0f} s")
