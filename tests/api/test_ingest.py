@@ -79,21 +79,25 @@ async def test_a_signed_delivery_is_kept_as_it_came_and_wakes_the_worker(caller)
     assert caller.rung == ["inbox"]
 
 
+@pytest.mark.fault(1)
 async def test_the_same_event_twice_is_kept_once_and_answered_alike(caller):
     assert [await caller.post(x_event="e1"), await caller.post(x_event="e1")] == [200, 200]
     assert len(caller.kept()) == 1
 
 
+@pytest.mark.fault(2)
 async def test_the_same_body_under_another_event_id_is_kept_once(caller):
     assert [await caller.post(x_event="e1"), await caller.post(x_event="e2")] == [200, 200]
     assert len(caller.kept()) == 1
 
 
+@pytest.mark.fault(3)
 async def test_two_at_the_same_moment_are_kept_once(caller):
     assert await asyncio.gather(*(caller.post(x_event="e1") for _ in range(20))) == [200] * 20
     assert len(caller.kept()) == 1
 
 
+@pytest.mark.fault(11, 16, 17)
 @pytest.mark.parametrize(
     ("call", "status"),
     [
@@ -114,6 +118,7 @@ async def test_what_cannot_be_taken_is_refused_and_not_kept(caller, call, status
     assert caller.kept() == [] and caller.rung == []
 
 
+@pytest.mark.fault(16)
 async def test_a_body_that_says_it_is_too_large_is_refused_unread(caller):
     assert await caller.post(content_length="52428800") == 413
     assert caller.taken == 0
@@ -124,6 +129,7 @@ async def test_a_stream_that_is_too_large_is_cut_off_after_the_cap(caller):
     assert caller.taken <= MAX_BODY_BYTES // 65_536 + 1
 
 
+@pytest.mark.fault(19)
 @pytest.mark.parametrize(
     "body",
     ["{}".encode("utf-16"), b"\xef\xbb\xbf{}", b'{"a":"\\u0000"}', b"caff\xe8", b"webhook_id=7", b""],

@@ -99,6 +99,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "nervo.sqlite3"
 
 
+@pytest.mark.fault(8)
 async def test_a_locked_database_is_never_a_success(file: Path) -> None:
     db = Database()
     other = sqlite3.connect(file, isolation_level=None)
@@ -110,6 +111,7 @@ async def test_a_locked_database_is_never_a_success(file: Path) -> None:
     db.close()
 
 
+@pytest.mark.fault(9)
 async def test_a_full_disk_is_never_a_success(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.db import OperationalError
 
@@ -144,6 +146,7 @@ class Client:
             writer.close()
 
 
+@pytest.mark.fault(10)
 @pytest.mark.slow
 async def test_killed_between_storing_and_answering_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     client = Client(Letters(SHOP, SECRET, 4096))

@@ -31,3 +31,7 @@ def test_every_fault_has_a_test_or_a_reason(faults: ModuleType) -> None:
 
 def test_every_mark_names_a_fault(faults: ModuleType) -> None:
     assert faults.unknown() == []
+
+
+def test_what_outside_authors_run_has_no_mark_of_ours(faults: ModuleType) -> None:
+    assert [test for _, test in faults.marks() if test.startswith("src/nervo/testing/")] == []

@@ -108,6 +108,7 @@ async def test_a_configuration_that_is_off_is_refused_whole_and_says_where(nervo
     assert "No configuration yet" in await nervo("config", "show")
 
 
+@pytest.mark.fault(54)
 async def test_a_backup_of_one_database_is_restored_with_its_secrets_and_a_higher_epoch(nervo, erp, tmp_path):
     await connect(nervo, erp)
     await nervo("mode", "erp", "write")

@@ -163,6 +163,7 @@ async def test_the_panel_and_the_webhook_route_answer(nervo: Nervo) -> None:
                 assert answer.status == 404
 
 
+@pytest.mark.fault(54)
 async def test_a_backup_restored_elsewhere_loses_and_repeats_nothing_that_happened_since(
     nervo: Nervo, world: World, tmp_path: Path
 ) -> None:

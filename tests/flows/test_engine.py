@@ -154,6 +154,7 @@ async def test_while_the_other_side_is_down_nothing_is_lost(engine, work):
     assert (len(work.runs), len(work.told)) == (8, 5)
 
 
+@pytest.mark.fault(57)
 @EVERY
 @pytest.mark.parametrize("error", [Rejected("writing", "no"), ZeroDivisionError("a bug")], ids=["refusal", "bug"])
 async def test_a_refusal_or_a_bug_is_told_once_and_the_next_flow_goes_on(engine, work, error):

@@ -139,6 +139,7 @@ async def test_a_shipment_in_the_erp_reaches_the_channel_with_its_tracking_once(
     assert hub.ask("SELECT state FROM store_saleorder") == [("shipped",)]
 
 
+@pytest.mark.fault(6)
 async def test_an_older_reading_of_an_order_never_replaces_a_newer_one(world):
     _, shop, _, hub = world
     number = shop.sell({"A": 1})

@@ -21,6 +21,7 @@ CUT = [
 ]
 
 
+@pytest.mark.fault(56)
 @pytest.mark.parametrize(("moment", "step"), CUT, ids=[f"{moment}-{step}" for moment, step in CUT])
 async def test_an_order_cut_off_goes_on_in_the_next_process(on_engine, moment, step):
     erp, shop = WorldErp(unique=False), WorldShop(["A"])

@@ -17,6 +17,7 @@ COUNT = "INSERT INTO store_counter (name, value) VALUES (%s, %s)"
 MORE = "UPDATE store_counter SET value = value + 1 WHERE name = %s"
 
 
+@pytest.mark.fault(57)
 async def test_a_poison_write_in_a_group_spoils_nothing_but_itself(store: str) -> None:
     db = Database()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nervo.errors import BadInput
 from nervo.ports.shop import Hint
 from nervo.staging.world import WorldErp, WorldShop
@@ -16,6 +18,7 @@ def read(topic: str, headers: object, body: bytes) -> tuple[Hint, ...]:
     return (Hint("order", {b"one": "1"}[body]),)
 
 
+@pytest.mark.fault(57)
 async def test_poison_deliveries_become_problems_and_the_others_become_hints(store: str) -> None:
     hub = TestHub(WorldErp(), {"shop": WorldShop([])})
     bodies = {"shop": (b"bad", b"bug", b"one"), "gone": (b"one",)}
@@ -32,6 +35,7 @@ async def test_poison_deliveries_become_problems_and_the_others_become_hints(sto
     await hub.close()
 
 
+@pytest.mark.fault(20, 57)
 async def test_an_order_that_nobody_can_read_is_a_problem_and_the_sweep_goes_on_past_it(store: str) -> None:
     erp, shop = WorldErp(), WorldShop(["A"])
     erp.stock("A", 10)

@@ -153,6 +153,7 @@ async def test_the_snapshot_is_nightly_at_its_hour_or_at_a_given_distance(world)
     assert Snapshot(hub.hub)._wait_s() == 900
 
 
+@pytest.mark.fault(14)
 async def test_a_subscription_that_was_deleted_or_switched_off_is_made_again_and_the_gap_is_swept(world):
     _, shop, hub = world
     subscriptions = Subscriptions(hub.hub, hub.hub.channels()[0])
@@ -178,6 +179,7 @@ async def test_without_a_public_address_nothing_is_subscribed(world):
     assert shop.calls["subscribe"] == 0
 
 
+@pytest.mark.fault(5)
 async def test_an_order_that_no_webhook_told_of_is_found_by_the_sweep_and_counted(world):
     erp, shop, hub = world
     shop.sell({"S0": 1})

@@ -142,6 +142,7 @@ async def test_a_stale_hub_notes_nothing_over_its_successors_knowledge(world):
     assert shop.shown["A"] == 2
 
 
+@pytest.mark.fault(61)
 async def test_a_wall_clock_that_jumps_makes_it_refuse_until_it_has_asked_again(world):
     _erp, _shop, first, _ = world
     first.hub.lease_until_ms -= 3_600_000
@@ -171,6 +172,7 @@ async def test_an_order_in_flight_at_a_takeover_is_waited_for_and_not_written_tw
     await second.close()
 
 
+@pytest.mark.fault(54)
 async def test_a_restore_raises_the_epoch_above_every_one_that_was_used(world):
     _, _, first, second = world
     epoch = first.hub.epoch

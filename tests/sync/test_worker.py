@@ -105,6 +105,7 @@ async def test_a_bug_in_a_loop_is_a_problem_for_the_developer_and_the_loop_goes_
     await worker.stop()
 
 
+@pytest.mark.fault(60)
 async def test_a_loop_that_died_is_started_again_and_said_so(world):
     erp, shop, hub = world
     worker = working(hub)
@@ -175,6 +176,7 @@ async def test_a_connections_state_follows_its_calls(world):
     await worker.stop()
 
 
+@pytest.mark.fault(60)
 async def test_heartbeats_are_kept_and_a_loop_that_hangs_is_a_problem(world, monkeypatch):
     erp, shop, hub = world
     monkeypatch.setattr(watch, "STUCK_S", 0.3)
@@ -192,6 +194,7 @@ async def test_heartbeats_are_kept_and_a_loop_that_hangs_is_a_problem(world, mon
     await worker.stop()
 
 
+@pytest.mark.fault(60)
 async def test_work_that_has_waited_too_long_is_a_problem_until_it_is_done(world, monkeypatch):
     erp, shop, hub = world
     monkeypatch.setattr(watch, "BEHIND_S", 0.3)

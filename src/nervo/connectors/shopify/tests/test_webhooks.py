@@ -65,6 +65,7 @@ async def test_a_delivery_from_the_wire_is_verified_and_says_which_order(world: 
     assert hints == {Hint("order", id), Hint("stock", item)}
 
 
+@pytest.mark.fault(13)
 async def test_who_is_not_shopify_or_another_shop_is_forged(world: World) -> None:
     settings = world.shop.client.settings
     assert webhooks.verify(request_of(), settings) == Delivery("orders/create", "w-1")
@@ -111,6 +112,7 @@ async def test_a_retry_repeats_the_id_and_the_original_body(world: World, hub: H
     assert b'"financial_status":"pending"' in created[1].body
 
 
+@pytest.mark.fault(14)
 async def test_after_eight_retries_in_four_hours_the_subscription_is_gone_and_made_again(
     world: World, hub: Hub
 ) -> None:
