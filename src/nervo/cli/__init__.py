@@ -26,7 +26,7 @@ def _register() -> None:
     from nervo.cli import act, backup, configuration, connect, demo, look, serve
 
     for command in (serve.up, serve.web, serve.worker, connect.connectors, connect.connect, connect.mode, connect.check,
-                    look.status, look.orders, act.sync, act.pause, act.resume, look.flows, look.drift,
+                    look.status, look.orders, act.sync, act.replay, act.pause, act.resume, look.flows, look.drift,
                     backup.backup, backup.restore, backup.rotate_key, demo.demo):  # fmt: skip
         app.command(command.__name__.replace("_", "-"))(command)
     app.add_typer(act.app, name="problems")

@@ -1,10 +1,11 @@
-"""`nervo problems …`, `nervo sync`, `nervo pause`, `nervo resume`: what a person asks the hub to do.
+"""`nervo problems …`, `nervo sync`, `nervo replay`, `nervo pause`, `nervo resume`: what a person asks the hub to do.
 
 Each writes a command row; the worker acts. The command waits for the result while a worker runs.
 """
 
 import getpass
 import time
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -89,6 +90,11 @@ def sync(
         _ask("sync.channel", channel=channel)
     else:
         _ask("sync.stock", **({"sku": sku} if sku else {}))
+
+
+def replay(since: Annotated[datetime, typer.Option(help="From this moment on, UTC.")]) -> None:
+    """Reads the stored webhooks once more; what is known already happens no second time."""
+    _ask("inbox.replay", since_ms=ms(since.replace(tzinfo=UTC)))
 
 
 def pause(name: Annotated[str, typer.Argument(help="The connection.")]) -> None:

@@ -21,6 +21,7 @@ SENTENCES = (
     _("The ERP's stock is read: {count} SKUs differed."),
     _("{sku} is read again."),
     _("{channel} is read back: {drifted} differed; {marked} compared again."),
+    _("{count} deliveries are read again."),
     _("{name} is paused: what changes meanwhile waits."),
     _("{name} goes on."),
     _("{name} answers. All checks passed."),

@@ -111,6 +111,7 @@ COMMANDS = {
     "guard.approve": _("Approve"),
     "publication.retry": _("Publish again"),
     "sync.stock": _("Read the stock again"),
+    "inbox.replay": _("Read the webhooks again"),
     "sync.channel": _("Compare the whole channel"),
     "connection.pause": _("Pause"),
     "connection.resume": _("Resume"),

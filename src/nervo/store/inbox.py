@@ -89,3 +89,9 @@ def done(tx: Tx, ids: Sequence[int]) -> None:
 
 def failed(tx: Tx, id: int, error: str) -> None:
     tx.run("UPDATE store_inbox SET state = 'failed', error = %s WHERE id = %s", (error, id))
+
+
+def again(tx: Tx, since_ms: int) -> int:
+    """Deliveries since then are to be read once more, also those that could not be read; how many."""
+    sql = "UPDATE store_inbox SET state = 'new', error = '' WHERE received_ms >= %s AND state <> 'new'"
+    return tx.run(sql, (since_ms,))

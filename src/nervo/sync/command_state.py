@@ -2,7 +2,7 @@
 
 from nervo.errors import NotFound
 from nervo.ports.common import Identity
-from nervo.store import facts, operations, publications, refresh
+from nervo.store import facts, inbox, operations, publications, refresh
 from nervo.store.database import Tx
 from nervo.sync import source, sweep
 from nervo.sync.context import Hub
@@ -37,6 +37,13 @@ async def channel(hub: Hub, actor: str, channel: str) -> str:
     for kind in found.publishes:
         hub.ring(f"publish:{channel}:{kind}")
     return f"{channel} is read back: {drifted} differed; {marked} compared again."
+
+
+async def replay(hub: Hub, actor: str, since_ms: int) -> str:
+    """Reads the deliveries since then once more. They only hint, and what is read is known already, so nothing happens twice."""
+    count = await hub.db.write(lambda tx: inbox.again(tx, since_ms))
+    hub.ring("inbox")
+    return f"{count} deliveries are read again."
 
 
 async def pause(hub: Hub, actor: str, name: str) -> str:
@@ -74,6 +81,7 @@ def _known(hub: Hub, name: str) -> None:
 STATE: Handlers = {
     "sync.stock": ({"sku": str}, stock),
     "sync.channel": ({"channel": str}, channel),
+    "inbox.replay": ({"since_ms": int}, replay),
     "connection.pause": ({"name": str}, pause),
     "connection.resume": ({"name": str}, resume),
     "connection.check": ({"name": str}, check),
