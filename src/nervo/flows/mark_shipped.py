@@ -1,20 +1,21 @@
 """mark_shipped: what left the ERP's warehouse is fulfilled at the channel with its tracking, each shipment once."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
 
-from nervo.errors import DeveloperError, NervoError
+from nervo.errors import DeveloperError, Misunderstood, NervoError, NotFound
 from nervo.model.fulfilment import Fulfilment
 from nervo.model.orders import Order
 from nervo.ports.erp import ErpOrder, ErpOrderState
-from nervo.store import journal, operations, orders
+from nervo.store import journal, operations, orders, refresh
 from nervo.store.codec import parse, text
 from nervo.store.database import Tx
 from nervo.sync.context import Hub
 from nervo.sync.remote import order_in_hand
 
-OVERLAP_S = 300.0
+ALONE = 20
 
 
 async def mark_shipped(hub: Hub, order_id: int) -> None:
@@ -81,18 +82,69 @@ async def follow_erp_orders(hub: Hub) -> int:
     page = await hub.erp().call("changed_orders", cursor)
 
     def note(tx: Tx) -> list[int]:
-        found = [i for written in page.items if (i := _changed(hub, tx, written))]
-        for order_id in found:
-            hub.want(tx, "mark_shipped", order_id)
+        if page.unreadable:
+            refresh.want(tx, erp, "order", page.unreadable, "sweep", hub.now_ms(), patient=True)
         if page.next:
             operations.set_cursor(tx, erp, "orders", page.next, hub.now_ms())
-        return found
+        return _wanted(hub, tx, page.items)
 
-    if not page.items and page.next == cursor:
-        return 0
-    for order_id in await hub.db.write(note):
+    if page.items or page.unreadable or page.next != cursor:
+        _ship(hub, await hub.db.write(note))
+    return len(page.items) + await _read_alone(hub)
+
+
+async def _read_alone(hub: Hub) -> int:
+    """Orders that a page could not tell: asked for one by one, each says what is wrong with it, until it can be read."""
+    erp, now = hub.config.erp, hub.now_ms()
+    due = await hub.db.read(lambda tx: refresh.due(tx, erp, "order", now, ALONE))
+    for item in due:
+        try:
+            found = [await hub.erp().call("read_order", item.key)]
+        except NotFound:
+            found = []
+        except NervoError as error:
+            await hub.db.write(partial(_unread, hub, item=item, error=error))
+            continue
+        _ship(hub, await hub.db.write(partial(_read, hub, item=item, found=found)))
+    return len(due)
+
+
+def _read(hub: Hub, tx: Tx, item: refresh.Due, found: list[ErpOrder]) -> list[int]:
+    refresh.read(tx, hub.config.erp, "order", [item])
+    journal.close_code(tx, "unreadable_order", hub.config.erp, "order", item.key, "nervo")
+    return _wanted(hub, tx, found)
+
+
+def _unread(hub: Hub, tx: Tx, item: refresh.Due, error: NervoError) -> None:
+    later = hub.now_ms() + int(1000 * min(60.0, 0.5 * 2.0 ** min(7, item.attempts)))
+    refresh.postponed(tx, hub.config.erp, "order", [item.key], later, str(error))
+    if isinstance(error, Misunderstood):
+        kept = orders.by_erp_id(tx, item.key)
+        journal.problem(
+            tx,
+            "unreadable_order",
+            hub.config.erp,
+            "order",
+            item.key,
+            hub.now_ms(),
+            values={"order": kept.number if kept else ""},
+            said=error.said,
+            owner="developer",
+            fix="Send the raw exchange to the connector's developer; it is retried by itself.",
+        )
+
+
+def _wanted(hub: Hub, tx: Tx, found: Iterable[ErpOrder]) -> list[int]:
+    """Orders whose channel has to be told of a shipment."""
+    order_ids = [i for written in found if (i := _changed(hub, tx, written))]
+    for order_id in order_ids:
+        hub.want(tx, "mark_shipped", order_id)
+    return order_ids
+
+
+def _ship(hub: Hub, order_ids: Iterable[int]) -> None:
+    for order_id in order_ids:
         hub.start_flow("mark_shipped", order_id)
-    return len(page.items)
 
 
 def _changed(hub: Hub, tx: Tx, written: ErpOrder) -> int | None:

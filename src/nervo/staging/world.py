@@ -76,6 +76,7 @@ class WorldErp:
         self.payments: dict[str, Decimal] = {}
         self.journal: list[str] = []
         self.order_journal: list[str] = []
+        self.garbled: set[str] = set()
 
     def stock(self, sku: str, quantity: int, price: str = "10.00") -> None:
         self.on_hand[sku] = Decimal(quantity)
@@ -203,13 +204,17 @@ class WorldErp:
 
     async def read_order(self, erp_id: str) -> ErpOrder:
         self._called("read_order")
+        if erp_id in self.garbled:
+            raise Misunderstood(f"reading order {erp_id}", "field shipments is a text")
         return self.orders[erp_id]
 
     async def changed_orders(self, after: Cursor | None) -> Page[ErpOrder]:
         self._called("changed_orders")
         at = int(after.id or 0) if after else 0
-        items = tuple(self.orders[k] for k in self.order_journal[at:])
-        return Page(items, Cursor(START, str(len(self.order_journal))), False)
+        told = self.order_journal[at:]
+        items = tuple(self.orders[key] for key in told if key not in self.garbled)
+        garbled = tuple(key for key in told if key in self.garbled)
+        return Page(items, Cursor(START, str(len(self.order_journal))), False, garbled)
 
 
 class WorldShop:

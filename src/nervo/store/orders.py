@@ -67,6 +67,11 @@ def by_erp(tx: Tx, erp_key: str) -> Kept | None:
     return Kept(*row) if row else None
 
 
+def by_erp_id(tx: Tx, erp_id: str) -> Kept | None:
+    row = tx.one(f"SELECT {_COLUMNS} FROM store_saleorder WHERE erp_id = %s LIMIT 1", (erp_id,))
+    return Kept(*row) if row else None
+
+
 def pending(tx: Tx, connection: str, what: str) -> list[Kept]:
     """Orders for which this was sent to the ERP without a known outcome."""
     sql = f"SELECT {_COLUMNS} FROM store_saleorder WHERE pending = %s AND connection = %s ORDER BY id LIMIT 1000"

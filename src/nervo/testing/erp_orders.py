@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nervo.errors import NotFound, OutcomeUnknown, Rejected
+from nervo.errors import Misunderstood, NotFound, OutcomeUnknown, Rejected
 from nervo.kit.simulator import FaultKind
 from nervo.model.parties import Party
 from nervo.ports.erp import ErpOrder, ErpOrderState, OrderDraft, OrderKey
@@ -155,6 +155,16 @@ class ErpOrders:
         found = [o.key for o in await world.all_of("changed_orders")]
         assert sorted(found) == sorted(keys)
         assert await world.all_of("changed_orders", await world.end_of("changed_orders")) == []
+
+    async def test_an_order_that_nobody_can_read_stops_no_other_and_is_named(self, world: ErpWorld) -> None:
+        bad, fine = await world.written("shop-1"), await world.written("shop-2")
+        world.clock.advance(2)
+        world.verb("garble")("shop-1")
+        page = await world.port.changed_orders(None)
+        assert ([o.erp_id for o in page.items], page.unreadable) == ([fine.erp_id], (bad.erp_id,))
+        with pytest.raises(Misunderstood):
+            await world.port.read_order(bad.erp_id)
+        assert (await world.port.changed_orders(page.next)).unreadable == ()
 
     async def test_an_unknown_state_stays_unknown_with_its_raw_code(self, world: ErpWorld) -> None:
         written = await world.written("shop-1")

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import msgspec
+
 from nervo.connectors.rehearsal_erp import mapping, wire
 from nervo.connectors.rehearsal_erp.client import BELL_S, NEEDED_RIGHTS, Client, Taken
 from nervo.connectors.rehearsal_erp.settings import Settings
 from nervo.errors import Rejected, Unsupported
 from nervo.kit.http import ToolBox
+from nervo.kit.rows import decoded_rows, read_rows
 from nervo.model.catalog import Product
 from nervo.model.orders import Order
 from nervo.model.parties import Party
@@ -124,7 +127,11 @@ class RehearsalErp:
         )
 
     async def changed_orders(self, after: Cursor | None) -> Page[ErpOrder]:
-        return await self._feed("/orders/changes", after, wire.Feed[wire.Order], mapping.erp_order)
+        """Each row by itself: one that nobody understands is named and stops no other."""
+        found, stands = await self._read_feed("/orders/changes", after, wire.Feed[msgspec.Raw])
+        rows = decoded_rows(found.rows, wire.Order, wire.Place, "reading orders of the rehearsal ERP")
+        items, unreadable = await read_rows(rows, wire.Order, _order, lambda row: row.id)
+        return Page(items, stands, found.more, unreadable)
 
     async def doorbell(self, after: str) -> tuple[str, bool]:
         """Without a mark it answers at once: whatever was before may have changed."""
@@ -147,13 +154,22 @@ class RehearsalErp:
         return await self.client.read("/stock/moves", wire.Feed[wire.Move], doing, after=place, limit=1)
 
     async def _feed(self, path: str, after: Cursor | None, kind: type[wire.Feed[W]], read: Callable[[W], M]) -> Page[M]:
-        """A page by the ERP's own sequence; a cursor without an id (rewound) by time."""
+        found, stands = await self._read_feed(path, after, kind)
+        return Page(tuple(read(row) for row in found.rows), stands, found.more)
+
+    async def _read_feed(
+        self, path: str, after: Cursor | None, kind: type[wire.Feed[W]]
+    ) -> tuple[wire.Feed[W], Cursor]:
+        """Rows by the ERP's own sequence, and where to go on; a cursor without an id (rewound) by time."""
         where: dict[str, Any] = (
             {"after": 0} if after is None else {"after": after.id} if after.id else {"since": after.at.isoformat()}
         )
         found = await self.client.read(path, kind, f"reading {path} of the ERP", limit=self.page, **where)
-        stands = after if after and after.id == str(found.last) else Cursor(found.at, str(found.last))
-        return Page(tuple(read(row) for row in found.rows), stands, found.more)
+        return found, after if after and after.id == str(found.last) else Cursor(found.at, str(found.last))
+
+
+async def _order(row: wire.Order) -> ErpOrder:
+    return mapping.erp_order(row)
 
 
 def _somebody_else(row: wire.Customer, vat: str, tax_code: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -33,6 +34,7 @@ class Sale:
     payments: dict[str, wire.NewPayment] = field(default_factory=dict)
     shipments: list[wire.Shipment] = field(default_factory=list)
     invoices: list[wire.InvoiceRow] = field(default_factory=list)
+    garbled: bool = False
 
     @property
     def paid(self) -> Decimal:
@@ -53,8 +55,9 @@ class Sale:
         return {sku: q for sku, q in gone.items() if q > 0}
 
     def row(self) -> wire.Order:
+        number = cast(str, None) if self.garbled else self.number
         return wire.Order(
-            id=self.id, number=self.number, reference=self.doc.reference, state=self.state, total=self.doc.total,
+            id=self.id, number=number, reference=self.doc.reference, state=self.state, total=self.doc.total,
             currency=self.doc.currency, paid=self.paid, warehouse=self.warehouse, shipments=self.shipments,
             invoices=self.invoices, change=self.change, changed_at=self.changed_at or self.created_at,
         )  # fmt: skip

@@ -131,6 +131,12 @@ class Simulator(Base):
         """A customisation gives the order a state of its own."""
         self.sales.mark(self._sale(order_key), text)
 
+    def garble(self, order_key: str) -> None:
+        """A customisation spoils the order: it has no number."""
+        sale = self._sale(order_key)
+        sale.garbled = True
+        self.sales.mark(sale, sale.state)
+
     def _sale(self, order_key: str) -> Sale:
         found = self.sales.with_reference(order_key)
         if not found:

@@ -125,6 +125,12 @@ class InvoiceRow(Row, kw_only=True):
     state: str
 
 
+class Place(Row, kw_only=True):
+    """Which order a row is about, where the rest of it cannot be read."""
+
+    id: str
+
+
 class Order(Row, kw_only=True):
     id: str
     number: str

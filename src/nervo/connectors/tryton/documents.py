@@ -10,6 +10,7 @@ from nervo.connectors.tryton.client import Client, Domain
 from nervo.connectors.tryton.feed import Feed, Source
 from nervo.connectors.tryton.lines import LineWriter
 from nervo.errors import NotFound, Rejected
+from nervo.kit.rows import read_rows
 from nervo.model.orders import Order
 from nervo.model.parties import Address, Party
 from nervo.model.payments import Payment
@@ -17,6 +18,7 @@ from nervo.ports.common import Cursor, Page
 from nervo.ports.erp import ErpOrder, ErpOrderState, OrderDraft
 
 SENT = ("done",)
+OLDEST_FIRST = [("last_modified_at", "ASC"), ("id", "ASC")]
 DROPPABLE_INVOICES = ("draft", "validated", "cancelled")
 
 
@@ -154,8 +156,14 @@ class Documents:
         ]
         touched = ["OR", ["id", "in", [*(row.id for row in by[0]), *paid]], ["shipments", "in", [row.id for row in by[1]]],
                    ["invoices", "in", [row.id for row in by[2]]]]  # fmt: skip
-        sales = await self._sales([["web_shop", "=", shop.id], ["web_id", "!=", None], touched]) if rows else []
-        return Page(tuple(mapping.erp_order(sale) for sale in sales), cursor, more)
+        ours = [["web_shop", "=", shop.id], ["web_id", "!=", None], touched]
+        sales = (
+            await self.client.find_each("sale.sale", ours, wire.SaleRow, wire.SalePlace, order=OLDEST_FIRST)
+            if rows
+            else []
+        )
+        items, unreadable = await read_rows(sales, wire.SaleRow, _order, lambda sale: str(sale.id))
+        return Page(items, cursor, more, unreadable)
 
     async def _quote(self, row: wire.SaleRow) -> wire.SaleRow:
         await self.client.button("sale.sale", "quote", [row.id])
@@ -256,9 +264,11 @@ class Documents:
         return rows[0]
 
     async def _sales(self, domain: Domain) -> list[wire.SaleRow]:
-        return await self.client.find(
-            "sale.sale", domain, wire.SaleRow, order=[("last_modified_at", "ASC"), ("id", "ASC")]
-        )
+        return await self.client.find("sale.sale", domain, wire.SaleRow, order=OLDEST_FIRST)
+
+
+async def _order(row: wire.SaleRow) -> ErpOrder:
+    return mapping.erp_order(row)
 
 
 def _only(found: Sequence[int], by: str) -> str:

@@ -251,6 +251,12 @@ class PaymentRow(msgspec.Struct):
     reference: str | None = None
 
 
+class SalePlace(msgspec.Struct):
+    """Which sale a row is about, where the rest of it cannot be read."""
+
+    id: int
+
+
 class SaleRow(msgspec.Struct):
     id: int
     state: str

@@ -3,14 +3,17 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from aiohttp import web
 
+from nervo.connectors.tryton import wire
 from nervo.connectors.tryton.client import Client
 from nervo.connectors.tryton.connector import Tryton
+from nervo.connectors.tryton.documents import OLDEST_FIRST
 from nervo.connectors.tryton.settings import Settings
 from nervo.errors import (
     AuthFailed,
@@ -27,6 +30,7 @@ from nervo.kit.http import Exchange, ToolBox
 from nervo.kit.secrets import Secret
 from nervo.kit.simulator import Simulator
 
+GOLDEN = Path(__file__).parent / "golden"
 WARNING = ["UserWarning", ["no_carrier_7", "There is no carrier.", ""]]
 
 
@@ -179,6 +183,17 @@ async def test_a_warning_that_comes_back_is_for_a_person(desk: Desk, client: Cli
     with pytest.raises(Rejected) as refused:
         await press(client)
     assert (refused.value.code, refused.value.said) == ("warning", "There is no carrier.")
+
+
+@pytest.mark.fault(20)
+async def test_a_sale_that_nobody_can_read_is_named_and_stops_no_other(desk: Desk, client: Client):
+    (fine,) = msgspec.json.decode((GOLDEN / "sale_done.json").read_bytes())
+    strange = fine | {"id": 99, "shipments.": "none"}
+    desk.script["model.sale.sale.search_read"] = [result([strange, fine])]
+    for model in ("product.product", "stock.shipment.out"):
+        desk.script[f"model.{model}.fields_get"] = [result({"attributes": {}, "weight": {}, "carrier": {}})]
+    rows = await client.find_each("sale.sale", [], wire.SaleRow, wire.SalePlace, order=OLDEST_FIRST)
+    assert [(type(row), row.id) for row in rows] == [(wire.SalePlace, 99), (wire.SaleRow, fine["id"])]
 
 
 async def test_the_password_and_the_token_are_in_no_recording(desk: Desk):
