@@ -6,6 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from nervo.model.catalog import Product, Variant
+from nervo.model.prices import Price
+from nervo.model.promotions import Promotion
 from nervo.model.stock import StockFigure
 from nervo.store import facts, holds
 from nervo.store.database import Database
@@ -80,3 +83,21 @@ def test_a_figure_releases_the_holds_that_it_contains_and_no_other(kept):
     kept.put(10, *figures)
     assert kept.put(20, *figures) == {"A", "E"}
     assert sorted(kept.open_holds()) == ["B", "C", "D"]
+
+
+def test_an_older_price_product_or_promotion_replaces_nothing_even_where_the_newer_reading_changed_nothing(kept):
+    def read(version: int, what: str) -> None:
+        def put(tx):
+            facts.put_prices(tx, [Price("A", "Web", "EUR", price_gross=Decimal(what))], version)
+            facts.put_products(tx, [Product("A", what, (Variant("A"),))], version)
+            facts.put_promotions(tx, [Promotion("A", what)], version)
+
+        kept.db.write_now(put)
+
+    read(10, "1.00")
+    read(30, "1.00")
+    read(20, "2.00")
+    for table in ("pricefact", "productfact", "promotionfact"):
+        sql = f"SELECT doc FROM store_{table}"
+        ((doc,),) = kept.db.read_now(lambda tx, sql=sql: tx.rows(sql))
+        assert "2.00" not in doc

@@ -124,7 +124,17 @@ def put_prices(tx: Tx, prices: Iterable[Price], version: int) -> set[str]:
         )
         if wrote:
             changed.add(price.sku)
+        else:
+            _same_again(tx, "pricefact", version, sku=price.sku, price_list=price.price_list,
+                        min_quantity=_plain(price.min_quantity))  # fmt: skip
     return changed
+
+
+def _same_again(tx: Tx, table: str, version: int, **key: str) -> None:
+    """The same as before, but read later: an older reading that arrives after this one must not replace it."""
+    where = " AND ".join(f"{column} = %s" for column in key)
+    sql = f"UPDATE store_{table} SET version = %s WHERE {where} AND version < %s"
+    tx.run(sql, (version, *key.values(), version))
 
 
 def prices_of(tx: Tx, skus: Sequence[str], price_list: str) -> dict[str, list[Price]]:
@@ -157,6 +167,8 @@ def put_products(tx: Tx, products: Iterable[Product], version: int) -> tuple[set
                 "ON CONFLICT (sku) DO UPDATE SET product = excluded.product, gtin = excluded.gtin",
                 [(v.sku, product.code, v.gtin or "") for v in product.variants],
             )
+        else:
+            _same_again(tx, "productfact", version, code=product.code)
     return codes, skus
 
 
@@ -176,11 +188,14 @@ def known_skus(tx: Tx, skus: Sequence[str]) -> set[str]:
 
 def put_promotions(tx: Tx, promotions: Iterable[Promotion], version: int) -> int:
     """Records promotions; how many differ."""
-    return sum(
-        tx.run(
+    changed = 0
+    for promotion in promotions:
+        wrote = tx.run(
             "INSERT INTO store_promotionfact (code, doc, version) VALUES (%s, %s, %s) ON CONFLICT (code) DO UPDATE SET doc = excluded.doc, "
             "version = excluded.version WHERE store_promotionfact.version < excluded.version AND store_promotionfact.doc <> excluded.doc",
-            (p.code, text(p), version),
+            (promotion.code, text(promotion), version),
         )
-        for p in promotions
-    )
+        changed += wrote
+        if not wrote:
+            _same_again(tx, "promotionfact", version, code=promotion.code)
+    return changed
