@@ -51,11 +51,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ToolBox:
-    """What a connector is built with: clock, pace, what to mask, and who keeps the exchanges."""
+    """What a connector is built with: clock, pace, who keeps the exchanges, and how long a call may take."""
 
     clock: Clock = SystemClock()
     pace: Pace | None = None
     keep: Callable[[Exchange], None] | None = None
+    timeout_s: float = 30.0
 
 
 class Http:
@@ -73,11 +74,10 @@ class Http:
         headers: Mapping[str, str] | None = None,
         auth: aiohttp.BasicAuth | None = None,
         known_secrets: tuple[str, ...] = (),
-        timeout_s: float = 30.0,
         connections: int = 8,
         idle_s: float = 15.0,
     ) -> None:
-        self.base_url, self.tools, self.timeout_s = base_url.rstrip("/"), tools, timeout_s
+        self.base_url, self.tools = base_url.rstrip("/"), tools
         self.scrub = Scrubber(known_secrets)
         self.pace = tools.pace or Pace(tools.clock)
         self._headers, self._auth, self._connections = dict(headers or {}), auth, connections
@@ -108,7 +108,7 @@ class Http:
         sent = {**self._headers, **(headers or {})} | ({"Content-Type": "application/json"} if json is not None else {})
         started = self.tools.clock.monotonic()
         try:
-            answer = await self._send(method, path, params, payload, sent, timeout_s or self.timeout_s)
+            answer = await self._send(method, path, params, payload, sent, timeout_s or self.tools.timeout_s)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._record(method, path, params, sent, payload, None, started, repr(error))
             raise self._failure(method, path, error, method in SAFE if safe is None else safe) from error

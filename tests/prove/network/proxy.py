@@ -11,7 +11,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from tests.prove.network import wire
-from tests.prove.network.toxics import Exchange, Kind, Toxic, page
+from tests.prove.network.toxics import Exchange, Kind, Toxic, in_a_second, page
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 BEAT_S = 0.02
@@ -222,7 +222,7 @@ class Proxy(Listener):
         """An answer that the far side knows nothing of."""
         match toxic.kind:
             case Kind.THROTTLE:
-                return page(429, *([("retry-after", toxic.retry_after)] if toxic.retry_after else []))
+                return page(429, *([("retry-after", in_a_second() if toxic.retry_after == "date" else toxic.retry_after)] if toxic.retry_after else []))
             case Kind.REDIRECT:
                 return page(302, ("location", "/maintenance.html"))
             case Kind.STALE:

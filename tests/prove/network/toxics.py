@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -20,7 +22,7 @@ class Kind(StrEnum):
     RESET = "reset"  # RST when the request has come
     CLOSE_KEPT = "close_kept"  # a kept connection is closed while the next request is being sent on it
     STORM = "storm"  # a gateway's `status` with a page of HTML
-    THROTTLE = "throttle"  # 429, `retry_after` as given
+    THROTTLE = "throttle"  # 429, `retry_after` as given; "date": a moment about a second ahead
     REDIRECT = "redirect"  # 302 to a page of its own
     # It takes effect, and the answer is spoilt.
     NO_ANSWER = "no_answer"  # never answered
@@ -80,3 +82,8 @@ def page(status: int, *extra: tuple[str, str]) -> Exchange:
     said = HTTPStatus(status).phrase
     body = f"<html><head><title>{status} {said}</title></head><body><center>{said}</center></body></html>".encode()
     return Exchange(f"HTTP/1.1 {status} {said}", [("content-type", "text/html"), *extra], body)
+
+
+def in_a_second() -> str:
+    """An HTTP-date that is not passed for a second."""
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
