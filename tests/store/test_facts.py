@@ -101,3 +101,9 @@ def test_an_older_price_product_or_promotion_replaces_nothing_even_where_the_new
         sql = f"SELECT doc FROM store_{table}"
         ((doc,),) = kept.db.read_now(lambda tx, sql=sql: tx.rows(sql))
         assert "2.00" not in doc
+
+
+def test_a_sku_that_comes_twice_in_one_reading_is_kept_at_its_lower_figure(kept):
+    for version, quantities in ((10, ("7", "3")), (20, ("3", "9"))):
+        kept.put(version, *(("A", "M", q) for q in quantities), ("B", "M", "1"))
+        assert kept.rows() == [("A", "M", "3", version), ("B", "M", "1", version)]

@@ -26,6 +26,7 @@ def placeholders(count: int) -> str:
 
 def put_stock(tx: Tx, figures: Sequence[StockFigure], version: int, now_ms: int) -> set[str]:
     """Records figures read at tick `version`; releases the holds that they contain. Returns SKUs whose availability may differ."""
+    figures = _once(figures)
     known = _kept_stock(tx, [f.sku for f in figures])
     changed: set[str] = set()
     news: list[tuple[str, str, str, str, int, int]] = []
@@ -45,6 +46,16 @@ def put_stock(tx: Tx, figures: Sequence[StockFigure], version: int, now_ms: int)
     for warehouse, skus in sorted(same.items()):
         _read_again(tx, warehouse, skus, version, now_ms)
     return changed | _released(tx, figures, version)
+
+
+def _once(figures: Sequence[StockFigure]) -> list[StockFigure]:
+    """Of a SKU that comes twice (two products of the ERP have it) the lower figure: nobody sells what may not be there."""
+    lowest: dict[tuple[str, str], StockFigure] = {}
+    for figure in figures:
+        known = lowest.setdefault((figure.sku, figure.warehouse), figure)
+        if figure.quantity < known.quantity:
+            lowest[figure.sku, figure.warehouse] = figure
+    return list(lowest.values())
 
 
 def _kept_stock(tx: Tx, skus: Sequence[str]) -> dict[tuple[str, str], tuple[str, str, int]]:
