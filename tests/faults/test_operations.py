@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import io
+import os
+import sys
+import threading
+import time
 from collections import Counter
 from decimal import Decimal
 
 import pytest
+import structlog
 
+from nervo.bootstrap.lines import Lines
+from nervo.kit.clock import SystemClock
 from nervo.ports.shop import Hint
 from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import inbox as inbox_store
 from nervo.sync import inbox
+from nervo.sync.worker import Worker
 from tests.hub import TestHub
 
 STATE = ("saleorder", "publication", "hold", "stockfact", "link", "refresh", "flowdue", "problem")
@@ -83,3 +94,91 @@ async def test_a_delivery_that_could_not_be_read_is_read_when_it_is_replayed(wor
     await hub.command("inbox.replay", since_ms=0)
     assert await drain(hub) == 1
     assert (len(erp.book), hub.ask("SELECT state, error FROM store_inbox")) == (1, [("done", "")])
+
+
+class Sink(io.StringIO):
+    """Where log lines go: fine, full, broken for good, or so slow that it never returns before `released`."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how, self.released = how, threading.Event()
+
+    def write(self, text: str) -> int:
+        if self.how == "full":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        if self.how == "closed":
+            raise ValueError("I/O operation on closed file")
+        if self.how == "hanging":
+            self.released.wait()
+        return super().write(text)
+
+
+@pytest.fixture(params=["full", "closed", "hanging"])
+def sink(request: pytest.FixtureRequest):
+    """The whole product logs there."""
+    made = Sink(request.param)
+    lines = Lines(made, kept=5)
+    structlog.configure(
+        logger_factory=structlog.WriteLoggerFactory(lines), processors=[structlog.processors.JSONRenderer()]
+    )
+    yield made
+    made.how = "fine"
+    made.released.set()
+    lines.close()
+    structlog.reset_defaults()
+
+
+@pytest.mark.fault(59)
+async def test_a_log_that_nobody_can_write_stops_no_effect(store: str, sink: Sink, monkeypatch) -> None:
+    monkeypatch.setattr("nervo.sync.worker.AFTER_BUG_S", 0.02)
+    erp, shop = WorldErp(), WorldShop(["A"])
+    erp.stock("A", 7)
+    hub = TestHub(erp, {"shop": shop}, clock=SystemClock())
+
+    async def a_bug() -> int:
+        raise ZeroDivisionError
+
+    worker = Worker(hub.hub, {}, {"buggy": a_bug}, poll_s=0.02)
+    await worker.start()
+    worker._tasks["stock"].cancel()
+    async with asyncio.timeout(10):
+        for quantity in (5, 3, 1):
+            erp.stock("A", quantity)
+            while shop.shown["A"] != quantity:
+                await asyncio.sleep(0.02)
+    await worker.stop()
+    await hub.close()
+
+
+@pytest.mark.fault(59)
+def test_a_log_says_how_much_of_it_is_missing_when_there_is_room_again() -> None:
+    sink = Sink("full")
+    lines = Lines(sink)
+    lines.write("one\n")
+    lines.write("two\n")
+    while lines._lost < 2:
+        time.sleep(0.001)
+    sink.how = "fine"
+    lines.write("three\n")
+    lines.close()
+    assert sink.getvalue() == '{"event": "log_lines_lost", "count": 2}\nthree\n'
+
+
+@pytest.mark.fault(59)
+@pytest.mark.parametrize("broken", ["full", "unread"])
+async def test_a_command_whose_error_output_takes_nothing_goes_on(broken: str) -> None:
+    program = (
+        "import structlog; from nervo.cli import everywhere; everywhere()\n"
+        "for _ in range(3_000): structlog.get_logger().error('x' * 100)\n"
+        "print('went on')"
+    )
+    reading, writing = (0, os.open("/dev/full", os.O_WRONLY)) if broken == "full" else os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, stderr=writing
+    )
+    async with asyncio.timeout(30):
+        said, _ = await process.communicate()
+    os.close(writing)
+    if reading:
+        os.close(reading)
+    assert said == b"went on\n"

@@ -1,6 +1,8 @@
 """`nervo …`: the commands."""
 
+import atexit
 import sys
+from typing import TextIO, cast
 
 import structlog
 import typer
@@ -17,8 +19,13 @@ app = typer.Typer(
 
 @app.callback()
 def everywhere() -> None:
+    from nervo.bootstrap.lines import Lines
+
+    lines = Lines(sys.stderr)
+    atexit.register(lines.close)
     structlog.configure(
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr), processors=[structlog.processors.JSONRenderer()]
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, lines)),
+        processors=[structlog.processors.JSONRenderer()],
     )
 
 
