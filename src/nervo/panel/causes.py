@@ -45,6 +45,11 @@ CAUSES = {
         _("Compare prices and VAT in the ERP, then approve or correct."),
     ),
     "currency_differs": Cause(_("Paid in another currency"), _("Book this payment by hand in the ERP.")),
+    "unpaid_in_erp": Cause(
+        _("Paid at the channel, not in the ERP"),
+        _("Book the payment in the ERP, then retry."),
+        _("Booked {booked}, in the ERP {erp}"),
+    ),
     "unknown_status": Cause(
         _("A status of the channel that nervo does not know"),
         _("Look at the order at the channel; when its status is clear, retry."),
@@ -82,6 +87,16 @@ CAUSES = {
         _("Many articles would go to zero at once"),
         _("Check the ERP's stock. Approve only if the goods are really gone."),
         _("{count} of {of} articles"),
+    ),
+    "stock_jump": Cause(
+        _("A stock that rose more than is likely"),
+        _("Check the ERP's stock, then approve."),
+        _("From {from} to {to}"),
+    ),
+    "strange_figure": Cause(
+        _("A figure in the ERP that cannot be right"),
+        _("Correct it in the ERP; this closes by itself."),
+        _("{sku} ({place}): {figure}"),
     ),
     "duplicate_listing": Cause(_("Two listings with the same SKU"), _("Give each listing at the channel its own SKU.")),
     "auth_failed": Cause(
@@ -155,7 +170,7 @@ CAUSES = {
     "unknown_connection": Cause(_("No such connection"), _("Look at the list of connections.")),
     "bad_settings": Cause(_("Settings that do not fit"), _("Correct them with nervo connect.")),
 }
-GUARDS = frozenset(("stock_mass_zero", "price_zero", "price_jump", "price_floor", "currency_change"))
+GUARDS = frozenset(("stock_mass_zero", "stock_jump", "price_zero", "price_jump", "price_floor", "currency_change"))
 TOTALS = frozenset(("total_differs", "erp_total_differs", "erp_changed_total"))
 
 

@@ -54,11 +54,14 @@ class OrderRule:
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """What is stopped before it is published and asks a person."""
+    """What is stopped before it is published and asks a person. Stock jumps when it rises by at least `stock_jump_least` units to
+    more than `stock_jump_times` what is shown."""
 
     mass_zero_percent: Decimal = Decimal(30)
     mass_zero_least: int = 20
     price_jump_percent: Decimal = Decimal(50)
+    stock_jump_least: int = 10_000
+    stock_jump_times: int = 10
 
 
 @dataclass(frozen=True, slots=True)

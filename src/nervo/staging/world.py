@@ -89,6 +89,11 @@ class WorldErp:
         sold = [q for key, lines in self.lines.items() if self.orders[key].state in live for s, q in lines if s == sku]
         return self.on_hand[sku] - sum(sold, Decimal(0))
 
+    def unpay(self, key: str) -> None:
+        """The office takes the order's payments out."""
+        self.orders[key] = replace(self.orders[key], paid=Decimal(0))
+        self.order_journal.append(key)
+
     def ship(self, key: str, tracking: str) -> None:
         shipment = Fulfilment("OUT-1", carrier="BRT", tracking_number=tracking)
         self.orders[key] = replace(self.orders[key], state=ErpOrderState.DONE, shipments=(shipment,))
@@ -143,14 +148,14 @@ class WorldErp:
 
     async def find_customer(self, party: Party) -> str | None:
         self._called("find_customer")
-        return self.customers.get(party.email)
+        return self.customers.get(party.email) if party.email else None
 
     async def create_customer(self, party: Party, order: Order, key: str) -> str:
         self._called("create_customer")
         self.customer_book.append(party.email)
-        self.customers[party.email] = f"C{len(self.customer_book)}"
+        made = self.customers[party.email] = f"C{len(self.customer_book)}"
         self._took_effect("create_customer")
-        return self.customers[party.email]
+        return made
 
     async def find_order(self, key: str) -> ErpOrder | None:
         self._called("find_order")
@@ -189,7 +194,9 @@ class WorldErp:
 
     async def record_payment(self, erp_id: str, payment: Payment, key: str) -> ErpOrder:
         self._called("record_payment")
-        self.payments.setdefault(key, payment.amount)
+        if key not in self.payments:
+            self.payments[key] = payment.amount
+            self.orders[erp_id] = replace(self.orders[erp_id], paid=self.orders[erp_id].paid + payment.amount)
         self._took_effect("record_payment")
         return self.orders[erp_id]
 

@@ -4,8 +4,9 @@ from nervo.errors import BadInput, NotFound
 from nervo.store import journal, orders, publications
 from nervo.store.database import Tx
 from nervo.store.journal import Problem
-from nervo.sync import command_orders
+from nervo.sync import command_orders, command_state
 from nervo.sync.context import Hub
+from nervo.sync.figures import FIGURE, split
 from nervo.sync.handlers import Handlers
 
 KINDS = ("stock", "price", "product")
@@ -18,6 +19,8 @@ async def retry(hub: Hub, actor: str, problem_id: int) -> str:
         return "It is closed already."
     if problem.order_id:
         return await command_orders.retry(hub, actor, problem.order_id)
+    if problem.subject == FIGURE:
+        return await command_state.stock(hub, actor, split(problem.key)[0])
     if problem.subject in KINDS and problem.connection in hub.remotes:
         return await _retry_key(hub, actor, problem)
     await hub.db.write(lambda tx: journal.close_one(tx, problem_id, actor))

@@ -62,8 +62,12 @@ class StockKind:
         return "" if listing.quantity is None else str(listing.quantity)
 
     def refused(self, item: Item, channel: ConnectionConfig, guards: Guards) -> str:
-        """Single items are never refused; a wave of zeros is (see publish)."""
-        return ""
+        """Why this figure asks a person first: many times what is shown; "" when it is fine. A wave of zeros: see publish."""
+        if not item.published:
+            return ""
+        before, wanted = int(item.published), int(item.wanted)
+        jumps = wanted - before >= guards.stock_jump_least and wanted > before * guards.stock_jump_times
+        return "stock_jump" if jumps else ""
 
 
 class PriceKind:

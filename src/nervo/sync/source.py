@@ -10,6 +10,7 @@ from nervo.store.database import Tx
 from nervo.store.refresh import Due
 from nervo.store.ticks import tick
 from nervo.sync.context import Hub
+from nervo.sync.figures import believed_prices, believed_stock
 
 OVERLAP_S = 300.0
 LOW = 5
@@ -75,7 +76,7 @@ def _keep_page(hub: Hub, tx: Tx, entity: str, items: Sequence[object], version: 
         hub.mark(tx, "price", skus)
         hub.mark(tx, "stock", skus)
     elif entity == "prices":
-        hub.mark(tx, "price", facts.put_prices(tx, items, version))  # type: ignore[arg-type]
+        hub.mark(tx, "price", facts.put_prices(tx, believed_prices(hub, tx, items), version))  # type: ignore[arg-type]
     else:
         facts.put_promotions(tx, items, version)  # type: ignore[arg-type]
 
@@ -151,8 +152,9 @@ async def _keep(hub: Hub, figures: Sequence[StockFigure], started: int, due: Seq
 async def _keep_part(hub: Hub, figures: Sequence[StockFigure], started: int, due: Sequence[Due]) -> int:
     def keep(tx: Tx) -> set[str]:
         refresh.read(tx, hub.config.erp, "stock", due)
-        changed = facts.put_stock(tx, figures, started, hub.now_ms())
-        low = {f.sku for f in figures if f.quantity <= LOW} & changed
+        kept = believed_stock(hub, tx, figures)
+        changed = facts.put_stock(tx, kept, started, hub.now_ms())
+        low = {f.sku for f in kept if f.quantity <= LOW} & changed
         hub.mark(tx, "stock", low, priority=1)
         hub.mark(tx, "stock", changed - low)
         return changed
