@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import partial
 
 from nervo.errors import DeveloperError, Misunderstood, NervoError, NotFound
+from nervo.flows.place_order import paid_there, unpaid
 from nervo.model.fulfilment import Fulfilment
 from nervo.model.orders import Order
 from nervo.ports.erp import ErpOrder, ErpOrderState
@@ -16,6 +17,7 @@ from nervo.sync.context import Hub
 from nervo.sync.remote import order_in_hand
 
 ALONE = 20
+Flows = list[tuple[str, int]]
 
 
 async def mark_shipped(hub: Hub, order_id: int) -> None:
@@ -76,12 +78,13 @@ async def _tell(hub: Hub, order_id: int, connection: str, external_id: str, ship
 
 
 async def follow_erp_orders(hub: Hub) -> int:
-    """Reads the ERP's orders by its own order of change; shipments start mark_shipped, a cancellation there asks a person."""
+    """Reads the ERP's orders by its own order of change; shipments start mark_shipped, a payment that is gone update_payment, a
+    cancellation there asks a person."""
     erp = hub.config.erp
     cursor = await hub.db.read(lambda tx: operations.cursor(tx, erp, "orders"))
     page = await hub.erp().call("changed_orders", cursor)
 
-    def note(tx: Tx) -> list[int]:
+    def note(tx: Tx) -> Flows:
         if page.unreadable:
             refresh.want(tx, erp, "order", page.unreadable, "sweep", hub.now_ms(), patient=True)
         if page.next:
@@ -89,7 +92,7 @@ async def follow_erp_orders(hub: Hub) -> int:
         return _wanted(hub, tx, page.items)
 
     if page.items or page.unreadable or page.next != cursor:
-        _ship(hub, await hub.db.write(note))
+        _start(hub, await hub.db.write(note))
     return len(page.items) + await _read_alone(hub)
 
 
@@ -105,11 +108,11 @@ async def _read_alone(hub: Hub) -> int:
         except NervoError as error:
             await hub.db.write(partial(_unread, hub, item=item, error=error))
             continue
-        _ship(hub, await hub.db.write(partial(_read, hub, item=item, found=found)))
+        _start(hub, await hub.db.write(partial(_read, hub, item=item, found=found)))
     return len(due)
 
 
-def _read(hub: Hub, tx: Tx, item: refresh.Due, found: list[ErpOrder]) -> list[int]:
+def _read(hub: Hub, tx: Tx, item: refresh.Due, found: list[ErpOrder]) -> Flows:
     refresh.read(tx, hub.config.erp, "order", [item])
     journal.close_code(tx, "unreadable_order", hub.config.erp, "order", item.key, "nervo")
     return _wanted(hub, tx, found)
@@ -134,23 +137,20 @@ def _unread(hub: Hub, tx: Tx, item: refresh.Due, error: NervoError) -> None:
         )
 
 
-def _wanted(hub: Hub, tx: Tx, found: Iterable[ErpOrder]) -> list[int]:
-    """Orders whose channel has to be told of a shipment."""
-    order_ids = [i for written in found if (i := _changed(hub, tx, written))]
-    for order_id in order_ids:
-        hub.want(tx, "mark_shipped", order_id)
-    return order_ids
+def _wanted(hub: Hub, tx: Tx, found: Iterable[ErpOrder]) -> Flows:
+    """The flows that these have to be followed by."""
+    return [hub.want(tx, flow, order_id) for written in found for flow, order_id in _changed(hub, tx, written)]
 
 
-def _ship(hub: Hub, order_ids: Iterable[int]) -> None:
-    for order_id in order_ids:
-        hub.start_flow("mark_shipped", order_id)
+def _start(hub: Hub, flows: Flows) -> None:
+    for flow, order_id in flows:
+        hub.start_flow(flow, order_id)
 
 
-def _changed(hub: Hub, tx: Tx, written: ErpOrder) -> int | None:
+def _changed(hub: Hub, tx: Tx, written: ErpOrder) -> Flows:
     kept = orders.by_erp(tx, written.key)
     if kept is None:
-        return None
+        return []
     if written.state is ErpOrderState.CANCELLED and not kept.cancelled_ms and not kept.cancel_wanted:
         journal.problem(
             tx,
@@ -165,9 +165,13 @@ def _changed(hub: Hub, tx: Tx, written: ErpOrder) -> int | None:
         )
         orders.set_fields(tx, kept.id, state="cancelled", cancelled_ms=hub.now_ms())
         journal.event(tx, kept.id, "cancelled_in_erp", hub.now_ms())
-        return None
+        return []
+    gone = unpaid(kept, written)
+    if not gone:
+        paid_there(tx, kept)
     told = set(parse(kept.fulfilments, list[str]))
-    return kept.id if any(s.external_id not in told for s in written.shipments) else None
+    flows = {"update_payment": gone, "mark_shipped": any(s.external_id not in told for s in written.shipments)}
+    return [(flow, kept.id) for flow, needed in flows.items() if needed]
 
 
 def problem_for(tx: Tx, hub: Hub, order_id: int, failure: Exception) -> None:

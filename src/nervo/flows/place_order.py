@@ -10,7 +10,7 @@ from nervo.errors import NervoError, OutcomeUnknown, Rejected
 from nervo.flows.pending import waited_out
 from nervo.model.orders import OrderStatus
 from nervo.model.payments import Payment, PaymentStatus
-from nervo.ports.erp import ErpOrder, OrderDraft, OrderKey
+from nervo.ports.erp import ErpOrder, ErpOrderState, OrderDraft, OrderKey
 from nervo.store import holds, journal, orders, refresh
 from nervo.store.database import Tx
 from nervo.store.orders import Kept
@@ -209,7 +209,10 @@ async def record_payments(hub: Hub, order_id: int) -> None:
     if not paid and order.payment_status is PaymentStatus.PAID:
         paid = [Payment("paid", "channel", PaymentStatus.PAID, order.total_gross, order.currency)]
     total = sum((p.amount for p in paid), Decimal(0))
-    if total <= Decimal(kept.paid) or order.status is OrderStatus.CANCELLED:
+    if order.status is OrderStatus.CANCELLED:
+        return
+    if total <= Decimal(kept.paid):
+        await _still_booked(hub, kept)
         return
     for payment in paid:
         if payment.currency != order.currency:
@@ -226,3 +229,40 @@ async def record_payments(hub: Hub, order_id: int) -> None:
         journal.event(tx, order_id, "payment_recorded", hub.now_ms(), amount=str(total), currency=order.currency)
 
     await hub.db.write(note)
+
+
+async def _still_booked(hub: Hub, kept: Kept) -> None:
+    """What was booked has to be there still: the office may have taken it out, or the ERP lost it."""
+    if not Decimal(kept.paid):
+        return
+    written: ErpOrder = await hub.erp().call("read_order", kept.erp_id)
+    await hub.db.write(lambda tx: _reckoned(hub, tx, kept, written))
+
+
+def unpaid(kept: Kept, written: ErpOrder) -> bool:
+    """Whether the ERP has less than was booked there. After a refund it may."""
+    return written.paid < Decimal(kept.paid) and not kept.order.refunds and written.state is not ErpOrderState.CANCELLED
+
+
+def _reckoned(hub: Hub, tx: Tx, kept: Kept, written: ErpOrder) -> None:
+    if not unpaid(kept, written):
+        paid_there(tx, kept)
+        return
+    currency = written.currency
+    journal.problem(
+        tx,
+        "unpaid_in_erp",
+        kept.connection,
+        "order",
+        kept.external_id,
+        hub.now_ms(),
+        order_id=kept.id,
+        values={"booked": f"{kept.paid} {currency}", "erp": f"{written.paid} {currency}"},
+        fix="Book the payment in the ERP, then retry.",
+        money=f"{Decimal(kept.paid) - written.paid} {currency}",
+    )
+
+
+def paid_there(tx: Tx, kept: Kept) -> None:
+    """The ERP has all that was booked there."""
+    journal.close_code(tx, "unpaid_in_erp", kept.connection, "order", kept.external_id, "nervo")
