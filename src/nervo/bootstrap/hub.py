@@ -1,6 +1,6 @@
 """Wiring: a store, a configuration and connections become a hub with its flows and its worker."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,11 @@ class Running:
         poll_s: float = 1.0,
         engine: str = "memory",
         engine_url: str = "",
+        gone: Callable[[str], bool] = lambda owner: False,
     ) -> None:
         made = {n: p for n, p in ports.items() if isinstance(p, Remote)}
         bare = {n: p for n, p in ports.items() if n not in made}
-        self.hub = Hub(db, config, made | remotes_of(config, bare, clock), clock, owner)
+        self.hub = Hub(db, config, made | remotes_of(config, bare, clock), clock, owner, gone=gone)
         self.engine = engine_of(self.hub, engine, engine_url)
         self.hub.start_flow = self.engine.start
         extra = {"erp_orders": self._follow, "flows": self._resume}

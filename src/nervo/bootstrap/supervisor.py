@@ -8,6 +8,7 @@ import structlog
 from nervo.bootstrap import configuration
 from nervo.bootstrap.connections import Connections, connect_all
 from nervo.bootstrap.hub import Running
+from nervo.bootstrap.presence import Presence
 from nervo.bootstrap.vault import Vault
 from nervo.errors import NervoError
 from nervo.kit.clock import Clock
@@ -32,13 +33,13 @@ class Supervisor:
         db: Database,
         vault: Vault,
         clock: Clock,
-        owner: str,
+        presence: Presence,
         *,
         engine: str = "memory",
         engine_url: str = "",
         changed: Changed | None = None,
     ) -> None:
-        self._db, self._vault, self._clock, self._owner = db, vault, clock, owner
+        self._db, self._vault, self._clock, self._presence = db, vault, clock, presence
         self._engine, self._engine_url = engine, engine_url
         self._changed = changed or (lambda connections, hub: None)
         self.running: Running | None = None
@@ -82,10 +83,11 @@ class Supervisor:
             config,
             connections.remotes,
             self._clock,
-            self._owner,
+            self._presence.owner,
             readers=connections.readers,
             engine=self._engine,
             engine_url=self._engine_url,
+            gone=self._presence.gone,
         )
         await asyncio.gather(*(introduce(running.hub, name) for name in connections.remotes))
         self.running = running

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import webbrowser
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
@@ -15,6 +14,7 @@ from nervo.api import serving
 from nervo.api.ingest import Door, Ingest
 from nervo.bootstrap import settings as environment
 from nervo.bootstrap.connections import Connections
+from nervo.bootstrap.presence import Presence
 from nervo.bootstrap.settings import Settings
 from nervo.bootstrap.supervisor import Supervisor
 from nervo.cli.opened import Opened, opened
@@ -52,11 +52,6 @@ def _settings(host: str, port: int) -> Settings:
     if port:
         os.environ["NERVO_PORT"] = str(port)
     return environment.from_environment()
-
-
-def owner() -> str:
-    """This process's name in the lease."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Doors:
@@ -97,7 +92,7 @@ async def serve(
         store.db,
         store.vault,
         clock,
-        owner(),
+        Presence(settings.data_dir),
         engine=settings.engine,
         engine_url=settings.engine_url,
         changed=doors.changed,
@@ -173,8 +168,9 @@ async def _follow_doors(store: Opened, doors: Doors) -> None:
 async def _work_alone() -> None:
     settings = environment.from_environment()
     store = await asyncio.to_thread(opened, settings)
-    typer.echo(f"worker {owner()} on {settings.database_url.split('@')[-1]}")
+    presence = Presence(settings.data_dir)
+    typer.echo(f"worker {presence.owner} on {settings.database_url.split('@')[-1]}")
     with suppress(asyncio.CancelledError):
         await Supervisor(
-            store.db, store.vault, SystemClock(), owner(), engine=settings.engine, engine_url=settings.engine_url
+            store.db, store.vault, SystemClock(), presence, engine=settings.engine, engine_url=settings.engine_url
         ).run()

@@ -36,6 +36,12 @@ def take_lease(tx: Tx, name: str, owner: str, now_ms: int, for_ms: int, *, epoch
     return int(row[0]) if row else None
 
 
+def lease_holder(tx: Tx, name: str) -> tuple[str, int] | None:
+    """Who took the lease last, and its epoch."""
+    row = tx.one("SELECT owner, epoch FROM store_lease WHERE name = %s", (name,))
+    return (row[0], int(row[1])) if row else None
+
+
 def give_lease(tx: Tx, name: str, owner: str, epoch: int) -> None:
     """The next one takes it at once."""
     tx.run("UPDATE store_lease SET expires_ms = 0 WHERE name = %s AND owner = %s AND epoch = %s", (name, owner, epoch))

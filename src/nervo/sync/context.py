@@ -24,6 +24,7 @@ class Hub:
     clock: Clock
     owner: str
     start_flow: Callable[[str, int], None] = lambda name, order_id: None
+    gone: Callable[[str], bool] = lambda owner: False  # whether the process of this name is known to have ended
     epoch: int = 0
     lease_until: float = 0.0
     lease_until_ms: int = 0

@@ -22,7 +22,9 @@ async def renew(hub: Hub) -> bool:
 
 def _take(hub: Hub, tx: Tx) -> int | None:
     now_ms = _now_ms(hub, tx)
-    epoch = operations.take_lease(tx, "hub", hub.owner, now_ms, int(LEASE_S * 1000), epoch=hub.epoch)
+    epoch = _asked(hub, tx, now_ms)
+    if epoch is None and _given_for_the_dead(hub, tx):
+        epoch = _asked(hub, tx, now_ms)
     if epoch and epoch != hub.epoch:
         for channel in hub.channels():
             quarantine(hub, tx, channel.name, epoch)
@@ -33,6 +35,19 @@ def _now_ms(hub: Hub, tx: Tx) -> int:
     if hub.lease_ms:
         return hub.lease_ms(tx)
     return operations.database_ms(tx) if isinstance(hub.clock, SystemClock) else hub.now_ms()
+
+
+def _asked(hub: Hub, tx: Tx, now_ms: int) -> int | None:
+    return operations.take_lease(tx, "hub", hub.owner, now_ms, int(LEASE_S * 1000), epoch=hub.epoch)
+
+
+def _given_for_the_dead(hub: Hub, tx: Tx) -> bool:
+    """Whether the holder is known to have ended: then its lease is given back for it."""
+    holder = operations.lease_holder(tx, "hub")
+    if holder is None or not hub.gone(holder[0]):
+        return False
+    operations.give_lease(tx, "hub", *holder)
+    return True
 
 
 def quarantine(hub: Hub, tx: Tx, channel: str, epoch: int) -> int:
