@@ -59,6 +59,20 @@ CAUSES = {
         _("An order that cannot be read"),
         _("Look at the order's lines at the channel. If they are right, send the raw exchange to the developer."),
     ),
+    "garbled_text": Cause(
+        _("A name or an address with letters that got lost"),
+        _("Correct it in the order, or at the channel where it cannot be corrected here."),
+        _("Letters are missing in: {fields}"),
+    ),
+    "order_missing": Cause(
+        _("An order that the channel told of but does not show"),
+        _("Look for it at the channel. If it was deleted there, cancel it in the ERP too, or ignore this."),
+    ),
+    "door_blocked": Cause(
+        _("Webhooks do not get through to nervo"),
+        _("Let what stands in front of nervo (proxy, tunnel, firewall) pass POST /hooks/ on unchanged."),
+        _("{address} answers {status} to everybody"),
+    ),
     "rejected": Cause(_("The other system said no"), _("Read what it said, correct it there or here, then retry.")),
     "item_rejected": Cause(
         _("The channel refused a value"),
