@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from random import Random
 from typing import Any
 
 from nervo import registry
@@ -56,7 +57,7 @@ def _add(made: Connections, connection: ConnectionConfig, settings: Any, clock: 
 def connected(connection: ConnectionConfig, settings: Any, clock: Clock) -> Remote:
     """One connection's remote, paced as its manifest says, every exchange kept."""
     found = registry.connector(connection.connector)
-    remote = Remote(connection.name, None, clock, writable=connection.writable)
+    remote = Remote(connection.name, None, clock, writable=connection.writable, chance=Random())
     remote.port = found.connect(settings, ToolBox(clock, found.limits.pace(clock), remote.keep))
     return remote
 

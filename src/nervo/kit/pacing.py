@@ -1,9 +1,11 @@
-"""The pace: one token bucket per credential and operation, set from the manifest, learnt from answers."""
+"""The pace: one token bucket per credential and operation, set from the manifest, learnt from answers; a budget for calls that
+are repeated, and a breaker for a side that does not answer."""
 
 import heapq
 import itertools
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Protocol
 
 from nervo.kit.clock import Clock
 
@@ -51,6 +53,10 @@ class Bucket:
         """No token until then: a 429 with Retry-After."""
         self._closed_until = max(self._closed_until, self._clock.monotonic() + seconds)
 
+    def closed_s(self) -> float:
+        """How long it stays closed."""
+        return max(0.0, self._closed_until - self._clock.monotonic())
+
     def _try(self, cost: float) -> bool:
         self._refill()
         if self._clock.monotonic() < self._closed_until or self._tokens < cost:
@@ -83,3 +89,85 @@ class Pace:
 
     def of(self, operation: str = "") -> Bucket:
         return self._own.get(operation, self._default)
+
+
+class Chance(Protocol):
+    """Where a pause by chance comes from: random.Random is one."""
+
+    def uniform(self, a: float, b: float, /) -> float: ...
+
+
+class Longest:
+    """No chance: always the longest pause, for tests and rehearsals."""
+
+    def uniform(self, a: float, b: float, /) -> float:
+        return b
+
+
+class Budget:
+    """How many calls may be repeated: `share` of all, and `least` a minute beside; what is not used is kept up to ten minutes' worth."""
+
+    def __init__(self, clock: Clock, share: float = 0.1, least: float = 10.0) -> None:
+        self._clock, self._share, self._least = clock, share, least
+        self._left, self._at = least, clock.monotonic()
+
+    def called(self) -> None:
+        """A call for the first time."""
+        self._left = min(10 * self._least, self._left + self._share)
+
+    def repeat(self) -> bool:
+        """Whether a call may be made once more; it counts as made."""
+        now = self._clock.monotonic()
+        self._left = min(10 * self._least, self._left + (now - self._at) * self._least / 60)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class Breaker:
+    """After `failures` calls in a row without an answer it refuses all for a pause, longer each time; then one probe at a time, until
+    one is answered."""
+
+    def __init__(
+        self, clock: Clock, chance: Chance, *, failures: int = 5, first_s: float = 0.5, longest_s: float = 10.0
+    ) -> None:
+        self._clock, self._chance = clock, chance
+        self._failures, self._first_s, self._longest_s = failures, first_s, longest_s
+        self._failed, self._pause_s, self._until = 0, first_s, 0.0
+        self._probing = False
+
+    @property
+    def open(self) -> bool:
+        return self._failed >= self._failures
+
+    @property
+    def refuses(self) -> bool:
+        """Whether a call would be refused now."""
+        return self.open and (self._probing or self._clock.monotonic() < self._until)
+
+    def admits(self, *, probe: bool = True) -> bool:
+        """Asked before a call; one that may not be the probe is refused until another was answered."""
+        if not self.open:
+            return True
+        if not probe or self.refuses:
+            return False
+        self._probing = True
+        return True
+
+    def answered(self) -> None:
+        self._failed, self._pause_s, self._probing = 0, self._first_s, False
+
+    def unanswered(self) -> None:
+        """Calls that were under way when it opened do not make the pause longer."""
+        self._failed += 1
+        if self._probing or self._failed == self._failures:
+            pause_s = self._chance.uniform(self._pause_s / 2, self._pause_s)
+            self._until = self._clock.monotonic() + pause_s
+            self._pause_s = min(self._longest_s, self._pause_s * 2)
+        self._probing = False
+
+    def undecided(self) -> None:
+        """The probe ended without telling anything."""
+        self._probing = False

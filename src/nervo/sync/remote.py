@@ -1,4 +1,4 @@
-"""The only caller of connectors: capability and mode, time-out, one retry policy, one record of every call."""
+"""The only caller of connectors: capability and mode, time-out, one retry policy with a budget, a breaker, one record of every call."""
 
 import asyncio
 from collections import deque
@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 
 from nervo.errors import (
     AuthFailed,
+    Conflict,
     MachineError,
     Misunderstood,
     NervoError,
+    OperatorError,
     OutcomeUnknown,
     RateLimited,
     Unavailable,
@@ -20,15 +22,17 @@ from nervo.errors import (
 from nervo.kit.clock import Clock
 from nervo.kit.crashpoint import crashpoint
 from nervo.kit.http import Exchange
-from nervo.kit.pacing import BULK, NORMAL, URGENT, may_leave, urgency
+from nervo.kit.pacing import BULK, NORMAL, URGENT, Breaker, Budget, Chance, Longest, may_leave, urgency
 from nervo.sync.fence import LostLease, Paused
 
 T = TypeVar("T")
+LONGEST = Longest()
 order_in_hand: ContextVar[int] = ContextVar("order_in_hand", default=0)
 WRITES = frozenset(
     "put_stock put_prices put_product fulfil cancel_order subscribe create_customer create_order confirm_order record_payment".split()
 )
 ATTEMPTS = 3
+LONG_WAITS = frozenset({"doorbell"})  # never the probe of a side that was down: its silence tells nothing
 # Where a connection's pace makes calls wait, stock and new orders go before the rest, catalogues after it.
 URGENCY = dict.fromkeys(("put_stock", "read_listings", "order", "stock_of", "changed_stock"), URGENT) | dict.fromkeys(
     ("put_product", "find_listings", "listings", "products", "stock_snapshot"), BULK
@@ -38,10 +42,20 @@ URGENCY = dict.fromkeys(("put_stock", "read_listings", "order", "stock_of", "cha
 class Remote:
     """One connection, called through its port. `port` is the connector; `writable` False refuses every write before it leaves;
     `may_write` is asked right before each and raises where it may not. `refused`: they refused our credentials; no call is made
-    until a check has passed again."""
+    until a check has passed again. Who does not answer rests: calls are refused for a while as if they had gone unanswered."""
 
-    def __init__(self, name: str, port: Any, clock: Clock, *, writable: bool, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        port: Any,
+        clock: Clock,
+        *,
+        writable: bool,
+        timeout_s: float = 60.0,
+        chance: Chance = LONGEST,
+    ) -> None:
         self.name, self.port, self.clock, self.writable, self.timeout_s = name, port, clock, writable, timeout_s
+        self.chance, self.budget, self.breaker = chance, Budget(clock), Breaker(clock, chance)
         self.kept: deque[tuple[str, int, str, Exchange]] = deque(maxlen=20_000)
         self.operation: ContextVar[str] = ContextVar("operation", default="")
         self.last_error: NervoError | None = None
@@ -70,19 +84,46 @@ class Remote:
         may_leave.set(partial(self.may_write, self.name) if operation in WRITES else None)
         urgency.set(URGENCY.get(operation, NORMAL))
         method: Callable[..., Awaitable[Any]] = getattr(self.port, operation)
+        self.budget.called()
         for attempt in range(1, attempts + 1):
             try:
-                result = await self._once(operation, method, args)
+                result = await self._unless_resting(operation, method, args)
             except (Unavailable, RateLimited) as error:
-                if attempt == attempts:
+                if attempt == attempts or self.breaker.refuses or not self.budget.repeat():
                     raise
-                await self.clock.sleep(_pause_s(error, attempt))
+                await self.clock.sleep(self._pause_s(error, attempt))
             else:
                 self.last_error = None
                 self.refused = None if operation == "check" else self.refused
                 self.calls += 1
                 return result
         raise AssertionError("unreachable")
+
+    async def _unless_resting(self, operation: str, method: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
+        """One call, if the breaker admits it, and what the breaker learns from it. A check is always made."""
+        if operation != "check" and not self.breaker.admits(probe=operation not in LONG_WAITS):
+            said = getattr(self.last_error, "said", "")
+            raise Unavailable(
+                f"{operation} on {self.name}", said or "it did not answer", fix="It is tried again by itself."
+            )
+        try:
+            result = await self._once(operation, method, args)
+        except Unavailable:
+            self.breaker.unanswered()
+            raise
+        except (OperatorError, RateLimited, Conflict, Misunderstood):
+            self.breaker.answered()
+            raise
+        except BaseException:
+            self.breaker.undecided()
+            raise
+        self.breaker.answered()
+        return result
+
+    def _pause_s(self, error: MachineError, attempt: int) -> float:
+        """Full jitter, after what they asked for."""
+        asked = min(error.retry_after_s or 0.0, 30.0) if isinstance(error, RateLimited) else 0.0
+        return asked + self.chance.uniform(0.0, 0.2 * 2.0**attempt)
 
     async def _once(self, operation: str, method: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
         try:
@@ -109,12 +150,6 @@ class Remote:
             failure_ = Misunderstood(f"{operation} on {self.name}", f"{type(error).__name__}: {error}")
             self.last_error = failure_
             raise failure_ from error
-
-
-def _pause_s(error: MachineError, attempt: int) -> float:
-    if isinstance(error, RateLimited) and error.retry_after_s is not None:
-        return min(error.retry_after_s, 30.0)
-    return 0.2 * 2.0**attempt
 
 
 def state_of(error: NervoError | None) -> str:
