@@ -17,13 +17,13 @@ LONGEST_S = 300.0
 
 
 def main(name: str, size: str = "") -> None:
-    bench = importlib.import_module(f"tests.bench.{name}").run(size == "small")
+    module = importlib.import_module(f"tests.bench.{name}")
     serving.leave_old_objects()
-    serving.run(_printed(bench))
+    serving.run(_printed(module.run(size == "small"), getattr(module, "LONGEST_S", LONGEST_S)))
 
 
-async def _printed(bench: Coroutine[Any, Any, list[Figure]]) -> None:
-    figures = await asyncio.wait_for(bench, LONGEST_S)
+async def _printed(bench: Coroutine[Any, Any, list[Figure]], longest_s: float) -> None:
+    figures = await asyncio.wait_for(bench, longest_s)
     print(json.dumps([asdict(figure) for figure in figures]))
 
 

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from tests.bench.__main__ import BENCHES, best, table
+from tests.bench.__main__ import BENCHES, LONG, best, own_table, table
 from tests.bench.figures import Figure
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BENCHES)
+@pytest.mark.parametrize("name", BENCHES + LONG)
 def test_a_tiny_run_gives_its_figures(name: str) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "tests.bench.one", name, "small"], capture_output=True, text=True, timeout=120
@@ -22,6 +22,7 @@ def test_a_tiny_run_gives_its_figures(name: str) -> None:
     figures = [Figure(**given) for given in json.loads(run.stdout.splitlines()[-1])]
     assert figures and all(figure.value >= 0 for figure in figures)
     assert any(figure.target is not None for figure in figures)
+    assert name in BENCHES or own_table(name)(figures).count("\n|") > 3
 
 
 def test_the_try_that_misses_least_counts() -> None:
