@@ -105,6 +105,11 @@ class DeveloperError(NervoError):
 
 
 class Misunderstood(DeveloperError):
-    """Their answer does not read as their contract says."""
+    """Their answer does not read as their contract says. Of a write: it may have taken effect."""
 
     code = "misunderstood"
+
+
+# After these the hub tries again by itself. An answer that nobody could read is shown to a developer meanwhile: it may be a new
+# contract, or the page of a gateway that stood between for a minute.
+TRIED_AGAIN = (MachineError, AuthFailed, Misunderstood)

@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
-from nervo.errors import AuthFailed, MachineError
+from nervo.errors import TRIED_AGAIN, Misunderstood
 from nervo.flows.cancel_order import cancel_order
 from nervo.flows.engine import Failed, Flow
 from nervo.flows.mark_shipped import mark_shipped, problem_for
 from nervo.flows.place_order import PlaceOrder, record_payments
-from nervo.store import flows
+from nervo.store import flows, journal, orders
 from nervo.store.database import Tx
 from nervo.sync.context import Hub
 
@@ -40,16 +40,23 @@ class _Needed:
             met = await self._ran(order_id, need)
 
     async def _ran(self, order_id: int, need: int) -> bool:
-        return await self.hub.db.write(lambda tx: flows.ran(tx, self.name, order_id, need))
+        def note(tx: Tx) -> bool:
+            if flows.attempts(tx, self.name, order_id):
+                journal.close_of_order(tx, Misunderstood.code, order_id, "nervo")
+            return flows.ran(tx, self.name, order_id, need)
+
+        return await self.hub.db.write(note)
 
 
 def failures_of(hub: Hub) -> Failed:
-    """What an engine is given for failures: a machine's is noted and tried again, any other becomes a problem and waits."""
+    """What an engine is given for failures: one that is tried again is noted, any other becomes a problem and waits."""
 
     async def failed(flow: str, order_id: int, error: Exception) -> None:
         def note(tx: Tx) -> None:
-            if isinstance(error, MachineError | AuthFailed):
+            if isinstance(error, TRIED_AGAIN):
                 flows.postponed(tx, flow, order_id, str(error))
+                if isinstance(error, Misunderstood):
+                    _unreadable(tx, hub, order_id, error)
                 return
             flows.stopped(tx, flow, order_id)
             problem_for(tx, hub, order_id, error)
@@ -57,6 +64,12 @@ def failures_of(hub: Hub) -> Failed:
         await hub.db.write(note)
 
     return failed
+
+
+def _unreadable(tx: Tx, hub: Hub, order_id: int, error: Misunderstood) -> None:
+    """A developer sees it while it is tried again."""
+    if kept := orders.get(tx, order_id):
+        journal.problem_of(tx, error, kept.connection, "order", kept.external_id, hub.now_ms(), order_id=order_id)
 
 
 async def resume(hub: Hub, limit: int = 100_000) -> int:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from nervo.errors import AuthFailed, MachineError, NervoError, Unavailable
+from nervo.errors import TRIED_AGAIN, NervoError, Unavailable
 from nervo.flows.gate import Gate
 from nervo.kit.clock import Clock
 from nervo.sync.fence import LostLease
@@ -34,7 +34,7 @@ class Engine(Protocol):
 
 
 class MemoryEngine:
-    """Flows as tasks of this process. A machine error is tried again, later each time; anything else goes to `failed`.
+    """Flows as tasks of this process. What is TRIED_AGAIN is so later each time; every failure goes to `failed`.
 
     Flows of one document run one after the other in the order they were started; the same flow is not queued twice. While the
     other side is down, one document at a time knocks, the oldest first; when it answers, all go on, the oldest first.
@@ -91,7 +91,7 @@ class MemoryEngine:
                 await self._once(name, document)
             except LostLease:
                 return None
-            except (MachineError, AuthFailed) as error:
+            except TRIED_AGAIN as error:
                 if isinstance(error, Unavailable):
                     self._gate.trouble()
                 await self._failed(name, document, error)

@@ -30,6 +30,12 @@ def wanted(tx: Tx, flow: str, order_id: int) -> int:
     return int(row[0]) if row else 0
 
 
+def attempts(tx: Tx, flow: str, order_id: int) -> int:
+    """How often it has failed since it was first wanted."""
+    row = tx.one("SELECT attempts FROM store_flowdue WHERE order_id = %s AND flow = %s", (order_id, flow))
+    return int(row[0]) if row else 0
+
+
 def ran(tx: Tx, flow: str, order_id: int, at: int) -> bool:
     """It has run for this need; False when it was wanted again meanwhile."""
     sql = "DELETE FROM store_flowdue WHERE order_id = %s AND flow = %s AND tick = %s"

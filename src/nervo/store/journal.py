@@ -128,6 +128,12 @@ def close_code(tx: Tx, code: str, connection: str, subject: str, key: str, by: s
     )
 
 
+def close_of_order(tx: Tx, code: str, order_id: int, by: str) -> int:
+    """Closes one reason on an order."""
+    sql = "UPDATE store_problem SET state = 'resolved', closed_by = %s WHERE state = 'open' AND code = %s AND order_id = %s"
+    return tx.run(sql, (by, code, order_id))
+
+
 def open_keys(tx: Tx, code: str, subject: str) -> set[str]:
     """What has this problem now."""
     sql = "SELECT key FROM store_problem WHERE state = 'open' AND code = %s AND subject = %s"

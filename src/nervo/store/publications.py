@@ -82,7 +82,7 @@ def published(tx: Tx, channel: str, kind: str, items: Sequence[tuple[Claim, str]
 def unchanged(tx: Tx, channel: str, kind: str, claims: Iterable[Claim]) -> None:
     """These show the right value already: no call was made."""
     tx.many(
-        "UPDATE store_publication SET dirty_tick = 0, state = 'ok', error = '', refused = '' WHERE channel = %s AND kind = %s AND key = %s AND dirty_tick = %s",
+        "UPDATE store_publication SET dirty_tick = 0, state = 'ok', error = '', refused = '', attempts = 0 WHERE channel = %s AND kind = %s AND key = %s AND dirty_tick = %s",
         [(channel, kind, c.key, c.dirty_tick) for c in claims],
     )
 

@@ -203,7 +203,11 @@ def _take(
     hub: Hub, tx: Tx, channel: ConnectionConfig, item: refresh.Due, order: Order | None
 ) -> tuple[str, int] | None:
     refresh.read(tx, channel.name, "order", [item])
-    return accept(hub, tx, channel, order, item.found_by) if order else None
+    started = accept(hub, tx, channel, order, item.found_by) if order else None
+    kept = orders.by_external(tx, channel.name, item.key) if item.attempts else None
+    if item.attempts and not (kept and kept.state == "held"):  # a held one has a reason of its own
+        journal.close_code(tx, "unreadable_order", channel.name, "order", item.key, "nervo")
+    return started
 
 
 def _unread(hub: Hub, tx: Tx, name: str, item: refresh.Due, error: NervoError) -> None:

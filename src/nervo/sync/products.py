@@ -3,7 +3,7 @@
 import hashlib
 from functools import partial
 
-from nervo.errors import AuthFailed, MachineError, NervoError, OutcomeUnknown
+from nervo.errors import TRIED_AGAIN, Misunderstood, NervoError, OutcomeUnknown
 from nervo.model.catalog import Product
 from nervo.model.links import Link
 from nervo.ports.shop import Listing
@@ -71,7 +71,7 @@ class ProductPublisher:
         name, skus = self.channel.name, [listing.sku for listing in listings]
         links.put(tx, name, [(Link(listing.sku, dict(listing.remote)), listing.title) for listing in listings])
         publications.published(tx, name, "product", [(claim, digest)], self.hub.now_ms())
-        if claim.state == "failed":
+        if claim.state == "failed" or claim.attempts:
             journal.close(tx, name, "product", claim.key, "nervo")
         for kind in ("stock", "price"):
             publications.wake(tx, name, kind, skus, ["unlinked"])
@@ -80,12 +80,15 @@ class ProductPublisher:
     def _failed(self, tx: Tx, claim: Claim, digest: str, error: NervoError) -> None:
         lease.still_ours(self.hub, tx)
         name, now = self.channel.name, self.hub.now_ms()
-        if not isinstance(error, MachineError | AuthFailed):
+        if not isinstance(error, TRIED_AGAIN):
             publications.refuse(tx, name, "product", [(claim, digest)], "failed", str(error))
             journal.problem_of(tx, error, name, "product", claim.key, now)
             return
+        if isinstance(error, Misunderstood):
+            journal.problem_of(tx, error, name, "product", claim.key, now)
         late_s = self.remote.port.capabilities.late_application_s
-        wait_s = late_s if isinstance(error, OutcomeUnknown) else 2.0 ** min(6, claim.attempts)
+        unsure = isinstance(error, OutcomeUnknown | Misunderstood)
+        wait_s = late_s if unsure else 2.0 ** min(6, claim.attempts)
         later = now + int(wait_s * 1000)
         publications.set_state(tx, name, "product", [claim.key], "new", error=str(error), not_before_ms=later)
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nervo.errors import AuthFailed, MachineError, NervoError, OutcomeUnknown, RateLimited
+from nervo.errors import AuthFailed, MachineError, Misunderstood, NervoError, OutcomeUnknown, RateLimited
 from nervo.ports.common import ItemOutcome, Outcome
 from nervo.rules.config import ConnectionConfig
 from nervo.store import journal, links, operations, publications
@@ -145,7 +145,7 @@ class Publisher:
     def _solved(self, tx: Tx, claims: Sequence[Claim]) -> None:
         """What had stopped these does not any more."""
         for claim in claims:
-            if claim.state in ("held", "failed"):
+            if claim.state in ("held", "failed") or claim.attempts:
                 journal.close(tx, self.channel.name, self.kind.name, claim.key, "nervo")
         if any(c.state == "held" for c in claims) and not publications.held(tx, self.channel.name, self.kind.name):
             journal.close(tx, self.channel.name, self.kind.name, "*", "nervo")
@@ -205,10 +205,12 @@ class Publisher:
             lease.still_ours(self.hub, tx)
             if isinstance(error, LostLease | Paused):
                 publications.set_state(tx, name, kind, keys, "new")
-            elif isinstance(error, OutcomeUnknown):
+            elif isinstance(error, OutcomeUnknown | Misunderstood):
                 publications.set_state(
                     tx, name, kind, keys, "unknown", error=str(error), not_before_ms=now + self._late_ms()
                 )
+                if isinstance(error, Misunderstood):
+                    journal.problem_of(tx, error, name, kind, keys[0], now)
             elif isinstance(error, MachineError | AuthFailed):
                 wait_s = (
                     (error.retry_after_s or 1.0)
