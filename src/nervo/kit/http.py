@@ -3,17 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 import msgspec
 
-from nervo.errors import Misunderstood, OutcomeUnknown, Unavailable
+from nervo.errors import Misunderstood, OutcomeUnknown, RateLimited, Unavailable
 from nervo.kit.clock import Clock, SystemClock
 from nervo.kit.pacing import Pace, may_leave, urgency
 from nervo.kit.secrets import Scrubber
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+LONGEST_PAUSE_S = 3_600.0
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -63,7 +65,7 @@ class Http:
     """Calls to one host. Follows no redirects, reads no more than MAX_ANSWER_BYTES, checks certificates.
 
     Raises Unavailable when nothing was sent or the call is safe to repeat, OutcomeUnknown when an unsafe call may have taken
-    effect. Status codes are the connector's to judge.
+    effect, RateLimited while they want no calls. Status codes are the connector's to judge.
     """
 
     def __init__(
@@ -100,8 +102,13 @@ class Http:
         priority: int | None = None,
         safe: bool | None = None,
     ) -> Answer:
-        """One request. `safe` overrides what the method says (a GraphQL query is a safe POST), `priority` what the task's is."""
-        await self.pace.of(operation).take(cost, urgency.get() if priority is None else priority)
+        """One request. `safe` overrides what the method says (a GraphQL query is a safe POST), `priority` what the task's is. After
+        a 429 nothing leaves for as long as they asked: RateLimited."""
+        bucket = self.pace.of(operation)
+        if left := bucket.closed_s():
+            doing = self.scrub.text(f"calling {method} {self.base_url}{path}")
+            raise RateLimited(doing, f"they asked to wait {left:.1f} s more", retry_after_s=left)
+        await bucket.take(cost, urgency.get() if priority is None else priority)
         if check := may_leave.get():
             check()
         payload = msgspec.json.encode(json) if json is not None else body
@@ -113,6 +120,8 @@ class Http:
             self._record(method, path, params, sent, payload, None, started, repr(error))
             raise self._failure(method, path, error, method in SAFE if safe is None else safe) from error
         self._record(method, path, params, sent, payload, answer, started, "")
+        if answer.status == 429:
+            bucket.close_for(_asked_s(answer, self.tools.clock.now()))
         return answer
 
     async def close(self) -> None:
@@ -186,3 +195,13 @@ class Http:
                 scrub.text(error),
             )
         )
+
+
+def _asked_s(answer: Answer, now: datetime) -> float:
+    """How long a 429 asks to wait: seconds, or until a date; a second where it does not say."""
+    text = answer.headers.get("retry-after", "")
+    try:
+        seconds = float(text) if text.strip().isdigit() else (parsedate_to_datetime(text) - now).total_seconds()
+    except (ValueError, TypeError):
+        seconds = 1.0
+    return min(LONGEST_PAUSE_S, max(0.0, seconds))
