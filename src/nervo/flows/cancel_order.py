@@ -6,6 +6,7 @@ from nervo.store import holds, journal, orders, refresh
 from nervo.store.database import Tx
 from nervo.sync import lease
 from nervo.sync.context import Hub
+from nervo.sync.orders import taken_back
 from nervo.sync.remote import order_in_hand
 
 
@@ -34,6 +35,7 @@ async def cancel_order(hub: Hub, order_id: int) -> None:
         hub.mark(tx, "stock", skus)
         journal.close(tx, kept.connection, "order", kept.external_id, "nervo")
         journal.event(tx, order_id, "order_cancelled", now, in_erp=bool(found))
+        taken_back(hub, tx, order_id)
 
     await hub.db.write(note)
     hub.ring("stock")

@@ -14,7 +14,7 @@ from nervo.ports.erp import ErpOrder, ErpOrderState, OrderDraft, OrderKey
 from nervo.store import holds, journal, orders, refresh
 from nervo.store.database import Tx
 from nervo.store.orders import Kept
-from nervo.sync import lease
+from nervo.sync import holding, lease
 from nervo.sync.context import Hub
 from nervo.sync.remote import order_in_hand
 
@@ -87,6 +87,9 @@ class PlaceOrder:
         def note(tx: Tx) -> None:
             lease.still_ours(self.hub, tx)
             orders.written(tx, kept.id, written, self.hub.now_ms())
+            now = orders.get(tx, kept.id)
+            if now and holding.bill(now.order) != holding.bill(kept.order):
+                holding.tell(tx, now, "order_edited", self.hub.now_ms())
             code = "erp_order_found" if already else "erp_order_written"
             journal.event(tx, kept.id, code, self.hub.now_ms(), number=written.number)
 
@@ -180,7 +183,7 @@ class PlaceOrder:
             holds.confirmed(tx, kept.id)
             skus = {line.sku for line in kept.order.lines if line.sku}
             refresh.want(tx, self.hub.config.erp, "stock", skus, "hub", now)
-            journal.close(tx, kept.connection, "order", kept.external_id, "nervo")
+            journal.close(tx, kept.connection, "order", kept.external_id, "nervo", but="order_edited")
             journal.event(tx, kept.id, "erp_order_confirmed", now, number=confirmed.number)
 
         await self.hub.db.write(note)

@@ -130,6 +130,18 @@ CAUSES = {
         _("Cancel it at the channel too, or refund the customer; then ignore it here."),
         _("Sale {erp}"),
     ),
+    "order_edited": Cause(
+        _("Changed at the channel after the ERP had it"),
+        _("Change the sale in the ERP in the same way; then ignore it here."),
+        _("Sale {erp}; at the channel it is {now} now"),
+    ),
+    "cancel_taken_back": Cause(
+        _("Cancelled, then taken up again at the channel"),
+        _(
+            "The ERP keeps the cancelled sale: write it there by hand, or cancel it at the channel; then ignore it here."
+        ),
+        _("Sale {erp}; at the channel it is {now} now"),
+    ),
     "already_shipped": Cause(_("It has been shipped already"), _("Agree on a return with the customer.")),
     "already_invoiced": Cause(_("It has been invoiced already"), _("Make a credit note in the ERP.")),
     "nothing_to_fulfil": Cause(

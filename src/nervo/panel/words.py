@@ -136,6 +136,7 @@ EVENT = {
     "payment_recorded": _("Payment of {amount} recorded in the ERP"),
     "cancel_asked": _("The channel asks to cancel it. {reason}"),
     "order_cancelled": _("Cancelled; the goods are free again"),
+    "cancel_taken_back": _("The channel has taken the cancellation back"),
     "cancelled_in_erp": _("Somebody cancelled it in the ERP"),
     "fulfilled_at_channel": _("Shipment told to the channel: {carrier} {tracking}"),
     "step_failed": _("It stopped: {reason}. {said}"),

@@ -112,11 +112,11 @@ def problem_of(
     )
 
 
-def close(tx: Tx, connection: str, subject: str, key: str, by: str, state: str = "resolved") -> int:
-    """Closes what is open on a subject."""
+def close(tx: Tx, connection: str, subject: str, key: str, by: str, state: str = "resolved", *, but: str = "") -> int:
+    """Closes what is open on a subject; `but` one reason that stays."""
     return tx.run(
-        "UPDATE store_problem SET state = %s, closed_by = %s WHERE state = 'open' AND connection = %s AND subject = %s AND key = %s",
-        (state, by, connection, subject, key),
+        "UPDATE store_problem SET state = %s, closed_by = %s WHERE state = 'open' AND connection = %s AND subject = %s AND key = %s AND code <> %s",
+        (state, by, connection, subject, key, but),
     )
 
 

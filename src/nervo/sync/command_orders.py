@@ -10,7 +10,8 @@ from nervo.store.orders import Kept
 from nervo.sync import corrections
 from nervo.sync.context import Hub
 from nervo.sync.handlers import Handlers
-from nervo.sync.orders import hold_goods, reconsider
+from nervo.sync.holding import hold_again
+from nervo.sync.orders import reconsider
 
 Flows = list[tuple[str, int]]
 
@@ -85,10 +86,8 @@ async def correct(hub: Hub, actor: str, order_id: int, changes: dict[str, Any]) 
 
 def _held_again(hub: Hub, tx: Tx, kept: Kept) -> None:
     """The goods are others now: so are the holds."""
-    if kept.state == "waiting":
-        return
-    hub.mark(tx, "stock", set(holds.release(tx, kept.id, "corrected")), priority=1)
-    hold_goods(hub, tx, kept.id, hub.config.connections[kept.connection], _kept(tx, kept.id).order)
+    if kept.state != "waiting":
+        hold_again(hub, tx, _kept(tx, kept.id), hub.config.connections[kept.connection], "corrected")
 
 
 async def ignore(hub: Hub, actor: str, order_id: int, reason: str) -> str:

@@ -13,16 +13,17 @@ from nervo.model.orders import Order, OrderStatus, sum_of_parts
 from nervo.model.payments import PaymentStatus
 from nervo.ports.common import Cursor
 from nervo.rules.config import ConnectionConfig
-from nervo.store import facts, holds, journal, operations, orders, publications, refresh
+from nervo.store import facts, journal, operations, orders, publications, refresh
 from nervo.store.database import Tx
 from nervo.store.orders import Kept
-from nervo.store.ticks import tick
+from nervo.sync import holding
 from nervo.sync.context import Hub
 
 OVERLAP_S = 120.0
 MAX_PAGES = 1_000
 SAME_MOMENT_S = 10.0
 UNPAID = (PaymentStatus.PENDING, PaymentStatus.UNKNOWN)
+GIVEN_BACK = (PaymentStatus.REFUNDED, PaymentStatus.VOIDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,14 @@ def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: 
     journal.event(
         tx, id, "order_received", hub.now_ms(), found_by=found_by, channel=channel.name, total=str(order.total_gross)
     )
+    return _begun(hub, tx, id, channel, order, state, doubt)
+
+
+def _begun(
+    hub: Hub, tx: Tx, id: int, channel: ConnectionConfig, order: Order, state: str, doubt: Doubt | None
+) -> tuple[str, int] | None:
     if state != "waiting":
-        hold_goods(hub, tx, id, channel, order)
+        holding.hold_goods(hub, tx, id, channel, order)
     if doubt and state == "held":
         _held(hub, tx, id, channel.name, order, doubt)
     return hub.want(tx, "place_order", id) if state == "received" else None
@@ -119,15 +126,6 @@ def _doubt_shown(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order) -> N
         publications.doubt(tx, channel.name, "stock", skus)
 
 
-def hold_goods(hub: Hub, tx: Tx, id: int, channel: ConnectionConfig, order: Order) -> None:
-    sold = [line for line in order.lines if line.sku and not line.gift_card]
-    warehouse = channel.orders.warehouse or (channel.stock.warehouses[0] if channel.stock.warehouses else "")
-    fullest = {} if warehouse else facts.fullest_warehouse(tx, [line.sku for line in sold if line.sku])
-    lines = [(line.sku, warehouse or fullest.get(line.sku, ""), line.quantity) for line in sold if line.sku]
-    holds.place(tx, id, lines, tick(tx))
-    hub.mark(tx, "stock", {sku for sku, _, _ in lines}, priority=1)
-
-
 def _held(hub: Hub, tx: Tx, id: int, channel: str, order: Order, doubt: Doubt) -> None:
     money = f"{order.total_gross} {order.currency}"
     journal.problem(
@@ -153,12 +151,37 @@ def _reread(hub: Hub, tx: Tx, channel: ConnectionConfig, kept: Kept, order: Orde
         orders.set_fields(tx, kept.id, cancel_wanted=True)
         journal.event(tx, kept.id, "cancel_asked", hub.now_ms(), reason=order.cancel_reason)
         return hub.want(tx, "cancel_order", kept.id)
+    if kept.status == OrderStatus.CANCELLED:
+        return taken_back(hub, tx, kept.id)
+    holding.edited(hub, tx, channel, kept)
     if order.payment_status != kept.payment_status:
         journal.event(tx, kept.id, "payment_changed", hub.now_ms(), status=order.payment_status)
     if kept.state in ("held", "waiting"):
         return reconsider(hub, tx, kept.id)
     paid = order.payment_status != kept.payment_status or payable(order) != payable(kept.order)
     return hub.want(tx, "update_payment", kept.id) if paid and kept.state in ("received", "in_erp", "shipped") else None
+
+
+def taken_back(hub: Hub, tx: Tx, id: int) -> tuple[str, int] | None:
+    """A cancellation that the channel has taken back. An order that never was in the ERP begins anew; where the ERP keeps the
+    cancelled sale under our key, a person decides."""
+    kept = orders.get(tx, id)
+    if (
+        kept is None
+        or kept.state != "cancelled"
+        or kept.status == OrderStatus.CANCELLED
+        or kept.payment_status in GIVEN_BACK
+    ):
+        return None
+    order, channel = kept.order, hub.config.connections[kept.connection]
+    journal.event(tx, id, "cancel_taken_back", hub.now_ms())
+    if kept.erp_id:
+        holding.tell(tx, kept, "cancel_taken_back", hub.now_ms())
+        return None
+    doubt = doubt_about(tx, order, approved=kept.approved)
+    state = _first_state(tx, channel, order, doubt)
+    orders.set_fields(tx, id, state=state, cancelled_ms=0, cancel_wanted=False)
+    return None if state == "ignored" else _begun(hub, tx, id, channel, order, state, doubt)
 
 
 def reconsider(hub: Hub, tx: Tx, id: int, by: str = "nervo") -> tuple[str, int] | None:
@@ -171,7 +194,7 @@ def reconsider(hub: Hub, tx: Tx, id: int, by: str = "nervo") -> tuple[str, int] 
         return None
     doubt = doubt_about(tx, order, approved=kept.approved)
     if kept.state == "waiting":
-        hold_goods(hub, tx, id, channel, order)
+        holding.hold_goods(hub, tx, id, channel, order)
     if doubt:
         orders.set_fields(tx, id, state="held")
         _held(hub, tx, id, kept.connection, order, doubt)
