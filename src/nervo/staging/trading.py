@@ -70,7 +70,7 @@ class World:
     def __post_init__(self) -> None:
         self.skus = skus(self.articles)
         known = skus(self.articles[:-NEW_ARTICLES])
-        self.restocked = known[:: len(known) // QUIET_SKUS][:QUIET_SKUS]
+        self.restocked = known[:: max(2, len(known) // QUIET_SKUS)][:QUIET_SKUS]
         self.bought = [sku for sku in known if sku not in self.restocked]
         self.customers = customers(self.chance, 120)
 

@@ -1,0 +1,2 @@
+"""Simulated histories: the hub as it is, the connectors as they are, foreign systems that refuse what the real ones refuse; time,
+network and processes are virtual, and everything follows from a seed."""
