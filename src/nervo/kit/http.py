@@ -13,6 +13,7 @@ from nervo.errors import Misunderstood, OutcomeUnknown, RateLimited, Unavailable
 from nervo.kit.clock import Clock, SystemClock
 from nervo.kit.pacing import Pace, may_leave, urgency
 from nervo.kit.secrets import Scrubber
+from nervo.kit.text import as_utf8
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 LONGEST_PAUSE_S = 3_600.0
@@ -37,7 +38,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response, read whole. Header names in lower case."""
+    """A response, read whole; text in UTF-8, whatever it came in. Header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -148,7 +149,8 @@ class Http:
                 body += await r.content.read(MAX_ANSWER_BYTES)
                 if len(body) > MAX_ANSWER_BYTES:
                     raise aiohttp.ClientPayloadError("answer too large")
-            return Answer(r.status, {k.lower(): v for k, v in r.headers.items()}, body)
+            kind = r.headers.get("content-type", "")
+            return Answer(r.status, {k.lower(): v for k, v in r.headers.items()}, as_utf8(body, kind))
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from nervo.errors import BadInput, Misunderstood, NervoError
+from nervo.kit.text import as_utf8
 from nervo.ports.shop import Hint
 from nervo.store import inbox, journal, refresh
 from nervo.store.codec import parse
@@ -63,6 +64,7 @@ def _hints(readers: Mapping[str, Reader], delivery: Received) -> tuple[Hint, ...
     if reader is None:
         raise BadInput("reading a webhook", f"no connection {delivery.connection}", code="no_reader")
     try:
-        return reader(delivery.topic, parse(delivery.headers, dict[str, str]), delivery.body)
+        headers = parse(delivery.headers, dict[str, str])
+        return reader(delivery.topic, headers, as_utf8(delivery.body, headers.get("content-type", "")))
     except (LookupError, ValueError, TypeError, AttributeError) as bug:
         raise Misunderstood("reading a webhook", f"{type(bug).__name__}: {bug}") from bug

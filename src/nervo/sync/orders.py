@@ -1,19 +1,24 @@
 """Orders in: accepted whole with their holds in one transaction, or held with a reason and a fix. Nothing is truncated."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import structlog
+
 from nervo.errors import Misunderstood, NervoError, NotFound
+from nervo.kit.text import GARBLED
 from nervo.model.money import quantum
 from nervo.model.orders import Order, OrderStatus, sum_of_parts
 from nervo.model.payments import PaymentStatus
-from nervo.ports.common import Cursor
+from nervo.ports.common import Cursor, Page
 from nervo.rules.config import ConnectionConfig
 from nervo.store import facts, journal, operations, orders, publications, refresh
+from nervo.store.apart import each
+from nervo.store.codec import text
 from nervo.store.database import Tx
 from nervo.store.orders import Kept
 from nervo.sync import holding
@@ -22,7 +27,10 @@ from nervo.sync.context import Hub
 OVERLAP_S = 120.0
 MAX_PAGES = 1_000
 SAME_MOMENT_S = 10.0
+MISSING_ATTEMPTS = 16  # some eleven minutes
 UNPAID = (PaymentStatus.PENDING, PaymentStatus.UNKNOWN)
+LIVE = ("received", "waiting", "held", "in_erp")
+log = structlog.get_logger()
 GIVEN_BACK = (PaymentStatus.REFUNDED, PaymentStatus.VOIDED)
 
 
@@ -39,6 +47,8 @@ def doubt_about(tx: Tx, order: Order, *, approved: bool = False) -> Doubt | None
     """The first thing that does not fit, or None. `approved`: a person has accepted that the total differs, nothing else."""
     if order.status is OrderStatus.UNKNOWN:
         return Doubt("unknown_status", "Map this status, then retry.", {"status": order.raw_status})
+    if garbled := _garbled(order):
+        return Doubt("garbled_text", "Correct what is garbled, then retry.", {"fields": garbled})
     known = facts.known_skus(tx, sorted({line.sku for line in order.lines if line.sku}))
     unknown = [
         line.sku or line.title for line in order.lines if not line.gift_card and (not line.sku or line.sku not in known)
@@ -60,6 +70,24 @@ def doubt_about(tx: Tx, order: Order, *, approved: bool = False) -> Doubt | None
     return None
 
 
+def _garbled(order: Order) -> list[str]:
+    """Where letters got lost on the way: of people and addresses, which are what goods and invoices go to."""
+    parts = {"customer": asdict(order.customer), "billing": asdict(order.billing), "shipping": asdict(order.shipping)}
+    return [
+        f"{part}.{name}" for part, fields in parts.items() for name, value in fields.items() if GARBLED in str(value)
+    ]
+
+
+def _legible(order: Order) -> None:
+    """Raises Misunderstood for text that no database and no ERP can keep: half a character, NUL."""
+    try:
+        document = text(order)
+    except UnicodeError as error:
+        raise Misunderstood(f"keeping order {order.external_id}", str(error)) from error
+    if "\\u0000" in document.replace("\\\\", ""):
+        raise Misunderstood(f"keeping order {order.external_id}", "a NUL in its text")
+
+
 def erp_key(connection: str, external_id: str) -> str:
     """Our key of an order in the ERP: the same for ever, whoever computes it."""
     digest = hashlib.sha256(f"{connection}/order/{external_id}".encode()).hexdigest()[:10]
@@ -68,6 +96,7 @@ def erp_key(connection: str, external_id: str) -> str:
 
 def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: str) -> tuple[str, int] | None:
     """Keeps a reading of an order. Returns (flow to start, order id), or None when there is nothing to do."""
+    _legible(order)
     kept = orders.by_external(tx, channel.name, order.external_id)
     if kept:
         return _reread(hub, tx, channel, kept, order)
@@ -81,6 +110,7 @@ def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: 
     if id is None:
         return None
     _doubt_shown(hub, tx, channel, order)
+    journal.close_code(tx, "order_missing", channel.name, "order", order.external_id, "nervo")
     operations.count(tx, f"found_by_{found_by}:{channel.name}:order")
     journal.event(
         tx, id, "order_received", hub.now_ms(), found_by=found_by, channel=channel.name, total=str(order.total_gross)
@@ -212,39 +242,62 @@ async def read_hinted(hub: Hub, channel: ConnectionConfig) -> int:
     for item in due:
         try:
             order = await hub.remotes[name].call("order", item.key)
+            _start(hub, await _taken(hub, channel, item, order))
         except NotFound:
-            order = None
+            await hub.db.write(partial(_missing, hub, name=name, item=item))
         except NervoError as error:
             await hub.db.write(partial(_unread, hub, name=name, item=item, error=error))
-            continue
-        started = await hub.db.write(partial(_take, hub, channel=channel, item=item, order=order))
-        _start(hub, started)
     return len(due)
 
 
-def _take(
-    hub: Hub, tx: Tx, channel: ConnectionConfig, item: refresh.Due, order: Order | None
-) -> tuple[str, int] | None:
+async def _taken(hub: Hub, channel: ConnectionConfig, item: refresh.Due, order: Order) -> tuple[str, int] | None:
+    """Keeps it. Raises Misunderstood where that fails, whatever the reason, so that one order stops no other."""
+    try:
+        return await hub.db.write(partial(_take, hub, channel=channel, item=item, order=order))
+    except NervoError:
+        raise
+    except Exception as bug:
+        log.exception("order_not_kept", channel=channel.name, order=item.key)
+        raise Misunderstood(f"keeping order {item.key}", repr(bug)) from bug
+
+
+def _take(hub: Hub, tx: Tx, channel: ConnectionConfig, item: refresh.Due, order: Order) -> tuple[str, int] | None:
     refresh.read(tx, channel.name, "order", [item])
-    started = accept(hub, tx, channel, order, item.found_by) if order else None
+    started = accept(hub, tx, channel, order, item.found_by)
     kept = orders.by_external(tx, channel.name, item.key) if item.attempts else None
     if item.attempts and not (kept and kept.state == "held"):  # a held one has a reason of its own
         journal.close_code(tx, "unreadable_order", channel.name, "order", item.key, "nervo")
     return started
 
 
+def _missing(hub: Hub, tx: Tx, name: str, item: refresh.Due) -> None:
+    """A notice may come before the shop can show its order: it is asked for again, in the end of a person."""
+    if item.attempts < MISSING_ATTEMPTS:
+        _again(hub, tx, name, item, "not there")
+        return
+    refresh.read(tx, name, "order", [item])
+    kept = orders.by_external(tx, name, item.key)
+    if kept is None or kept.state in LIVE:  # what was cancelled or ignored may well be deleted
+        fix = "Look for it at the channel; if it was deleted there, cancel it in the ERP too."
+        journal.problem(
+            tx, "order_missing", name, "order", item.key, hub.now_ms(), order_id=kept.id if kept else 0, fix=fix
+        )
+
+
+def _again(hub: Hub, tx: Tx, name: str, item: refresh.Due, error: str) -> None:
+    pause_s = min(60.0, 0.5 * 2.0 ** min(7, item.attempts))
+    refresh.postponed(tx, name, "order", [item.key], hub.now_ms() + int(1000 * pause_s), error)
+
+
 def _unread(hub: Hub, tx: Tx, name: str, item: refresh.Due, error: NervoError) -> None:
-    key, attempts = item.key, item.attempts
-    refresh.postponed(
-        tx, name, "order", [key], hub.now_ms() + int(1000 * min(60.0, 0.5 * 2.0 ** min(7, attempts))), str(error)
-    )
+    _again(hub, tx, name, item, str(error))
     if isinstance(error, Misunderstood):
         journal.problem(
             tx,
             "unreadable_order",
             name,
             "order",
-            key,
+            item.key,
             hub.now_ms(),
             said=error.said,
             owner="developer",
@@ -296,25 +349,32 @@ async def sweep(hub: Hub, channel: ConnectionConfig) -> int:
     at = cursor.rewound(OVERLAP_S) if cursor else None
     for _ in range(MAX_PAGES):
         page = await hub.remotes[name].call("orders", at)
-
-        def take(tx: Tx, page: Any = page) -> list[tuple[str, int]]:
-            found = [accept(hub, tx, channel, order, "sweep") for order in page.items]
-            if page.unreadable:  # asked for alone, each becomes a problem of its own
-                refresh.want(tx, name, "order", page.unreadable, "sweep", hub.now_ms(), patient=True)
-            if page.next and (cursor is None or page.next.at >= cursor.at):
-                operations.set_cursor(tx, name, "orders", page.next, hub.now_ms())
-            return [f for f in found if f]
-
-        started = await hub.db.write(take)
+        started, again = await hub.db.write(partial(_take_page, hub, channel=channel, page=page, since=cursor))
         news += len(started)
         for flow in started:
             _start(hub, flow)
-        if page.unreadable:
+        if again:
             hub.ring(f"orders:{name}")
         if not page.more or page.next == at:
             break
         at = page.next
     return news
+
+
+def _take_page(
+    hub: Hub, tx: Tx, channel: ConnectionConfig, page: Page[Order], since: Cursor | None
+) -> tuple[list[tuple[str, int]], list[str]]:
+    """Keeps what can be kept; the flows to start, and the orders that are to be asked for alone, where each becomes a problem
+    of its own."""
+    found, broken = each(page.items, lambda order: accept(hub, tx, channel, order, "sweep"))
+    for order, error in broken:
+        log.error("order_not_kept", channel=channel.name, order=order.external_id, error=repr(error))
+    again = [*page.unreadable, *(order.external_id for order, _ in broken)]
+    if again:
+        refresh.want(tx, channel.name, "order", again, "sweep", hub.now_ms(), patient=True)
+    if page.next and (since is None or page.next.at >= since.at):
+        operations.set_cursor(tx, channel.name, "orders", page.next, hub.now_ms())
+    return [flow for flow in found if flow], again
 
 
 def _start(hub: Hub, flow: tuple[str, int] | None) -> None:
