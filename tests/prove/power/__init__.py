@@ -1,0 +1,1 @@
+"""The power goes; the disk is full."""

@@ -1,0 +1,208 @@
+"""The recorded workload: the hub as it is, at work, while shops sell and the ERP moves."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from django.db import connection, connections
+
+from nervo.api.ingest import Door, Ingest
+from nervo.flows.catalogue import resume
+from nervo.flows.mark_shipped import follow_erp_orders
+from nervo.ports.erp import ErpOrderState
+from nervo.ports.shop import Delivery, Hint, WebhookRequest
+from nervo.store import database
+from nervo.store.database import Database, Tx
+from nervo.sync import inbox, orders, source
+from nervo.sync.kinds import PriceKind, StockKind
+from nervo.sync.lease import renew
+from nervo.sync.publish import Publisher
+from tests.hub import TestHub, use_database
+from tests.prove.power.journal import Journal
+from tests.prove.power.vfs import recording
+from tests.prove.power.world import Watcher, World, new_world
+
+NAME = "nervo.sqlite3"
+OWN = "CREATE TABLE IF NOT EXISTS power_commit (number INTEGER PRIMARY KEY, durable INTEGER NOT NULL)"
+CHECKPOINT_S = 0.01
+
+
+def record(folder: Path, seed: int, rounds: int, skus: int = 12) -> Journal:
+    """One history of `rounds`, everything that its disk was told, and all that was known outside meanwhile."""
+    journal, rng = Journal(), Random(seed)
+    folder.mkdir(parents=True)
+    use_database(f"sqlite:///{folder / NAME}")
+    connections["default"].close()
+    with sqlite3.connect(folder / NAME) as own:
+        own.execute(OWN)
+    own.close()
+    often, database.CHECKPOINT_S = database.CHECKPOINT_S, CHECKPOINT_S
+    try:
+        with recording(folder, journal):
+            journal.start({NAME: (folder / NAME).read_bytes()})
+            asyncio.run(_Trade(journal, rng, new_world(skus)).go(rounds))
+    finally:
+        database.CHECKPOINT_S = often
+        shutil.rmtree(folder)
+    return journal
+
+
+def numbered(db: Database, journal: Journal) -> None:
+    """Every transaction carries a number of its own from now on; the record says which of them were acknowledged."""
+    submit = db.submit
+
+    def with_number(work: Callable[[Tx], Any], *, durable: bool = True) -> Any:
+        number = 0
+
+        def both(tx: Tx) -> Any:
+            nonlocal number
+            before, result = connection.connection.total_changes, work(tx)
+            if (
+                connection.connection.total_changes > before
+            ):  # the number alone would send to the disk what else would not go
+                number = journal.number()
+                tx.run("INSERT INTO power_commit (number, durable) VALUES (%s, %s)", (number, int(durable)))
+            return result
+
+        def acknowledged(done: Any) -> None:
+            if number and not done.cancelled() and not done.exception():
+                journal.note("committed", (number, durable))
+
+        future = submit(both, durable=durable)
+        future.add_done_callback(acknowledged)
+        return future
+
+    db.submit = with_number  # type: ignore[method-assign]
+
+
+def reader(topic: str, headers: Any, body: bytes) -> tuple[Hint, ...]:
+    return (Hint("order", str(json.loads(body)["id"])),)
+
+
+def anybody(request: WebhookRequest) -> Delivery:
+    return Delivery("orders", request.headers["x-shop-event-id"])
+
+
+async def post(app: Any, connection: str, event: str, body: bytes) -> int:
+    """The status of one delivery."""
+    answers: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    headers = [(b"x-shop-event-id", event.encode())]
+    await app({"type": "http", "method": "POST", "path": f"/hooks/{connection}", "headers": headers}, receive, send)
+    return int(answers[0]["status"])
+
+
+class _Trade:
+    def __init__(self, journal: Journal, rng: Random, world: World) -> None:
+        self.journal, self.rng, self.world = journal, rng, world
+        self.watcher = Watcher(journal, rng)
+        world.watch(self.watcher)
+        self.shipped = 0
+
+    async def go(self, rounds: int) -> None:
+        hub = await self._started()
+        for number in range(rounds):
+            if number % 10 == 9:  # it is stopped in good order and started again
+                await hub.close()
+                gc.collect()  # with its last connection the log is moved into the database and deleted
+                self.world.clock.advance(60.0)
+                hub = await self._started()
+            await asyncio.gather(self._sell(), self._work(hub))
+            self._move()
+            for _ in range(self.rng.randint(0, 3)):
+                await self._quiet(hub)
+            self.world.clock.advance(0.5)
+        await inbox.drain(hub.hub, dict.fromkeys(self.world.shops, reader))
+        await hub.settle()
+        await hub.close()
+
+    async def _started(self) -> TestHub:
+        self.watcher.remember()
+        hub = TestHub(self.world.erp, self.world.shops, clock=self.world.clock)
+        numbered(hub.hub.db, self.journal)
+        start = hub.hub.start_flow
+
+        def started(flow: str, order_id: int) -> None:
+            self.journal.note("started", (flow, order_id))
+            start(flow, order_id)
+
+        hub.hub.start_flow = started
+        doors = {name: Door(name, anybody) for name in self.world.shops}
+        self.ingest = Ingest(hub.hub.db, doors, self.world.clock)
+        return await hub.start()
+
+    async def _sell(self) -> None:
+        """Orders come in, and with each a webhook or two."""
+        for _ in range(self.rng.randint(0, 3)):
+            name, shop = self.rng.choice(list(self.world.shops.items()))
+            stock = [sku for sku, shown in shop.shown.items() if shown > 20]
+            number = shop.sell({sku: self.rng.randint(1, 3) for sku in self.rng.sample(stock, self.rng.randint(1, 3))})
+            shop.sold[number] = _of_somebody(shop.sold[number], name, self.rng)
+            self.watcher.remember()
+            body = json.dumps({"id": number, "note": "x" * self.rng.randint(0, 6000)}).encode()
+            await asyncio.gather(*(self._deliver(name, f"{number}-{i}", body + b" " * i) for i in range(2)))
+
+    async def _deliver(self, connection: str, event: str, body: bytes) -> None:
+        if await post(self.ingest, connection, event, body) == 200:
+            self.journal.note("answered", (connection, event, body))
+
+    def _move(self) -> None:
+        """The ERP's stock changes; goods leave."""
+        erp = self.world.erp
+        for sku in self.rng.sample(list(erp.on_hand), self.rng.randint(0, 4)):
+            erp.stock(sku, int(erp.on_hand[sku]) + self.rng.randint(-5, 40))
+        ready = [key for key, order in erp.orders.items() if order.state is ErpOrderState.CONFIRMED]
+        if ready and self.rng.random() < 0.5:
+            self.shipped += 1
+            erp.ship(self.rng.choice(ready), f"TRACK-{self.shipped}")
+        self.watcher.remember()
+
+    async def _work(self, hub: TestHub) -> None:
+        """The hub's loops, beside each other."""
+        inner = hub.hub
+        await renew(inner)
+        channels = inner.channels()
+        publishers = [Publisher(inner, channel, kind) for channel in channels for kind in (StockKind(), PriceKind())]
+        await asyncio.gather(
+            inbox.drain(inner, dict.fromkeys(self.world.shops, reader)),
+            self._erp(hub),
+            follow_erp_orders(inner),
+            *(self._orders(hub, channel) for channel in channels),
+            *(publisher.drain() for publisher in publishers),
+        )
+        await resume(inner)
+
+    async def _quiet(self, hub: TestHub) -> None:
+        """Only the ERP moves: little that waits for the disk."""
+        self._move()
+        await self._erp(hub)
+        for channel in hub.hub.channels():
+            await Publisher(hub.hub, channel, StockKind()).drain()
+
+    async def _erp(self, hub: TestHub) -> None:
+        await source.listen(hub.hub)
+        await source.read_stock(hub.hub)
+
+    async def _orders(self, hub: TestHub, channel: Any) -> None:
+        await orders.read_hinted(hub.hub, channel)
+        await orders.sweep(hub.hub, channel)
+
+
+def _of_somebody(order: Any, shop: str, rng: Random) -> Any:
+    mail = f"anna@{shop}.example" if rng.random() < 0.3 else f"{order.external_id}@{shop}.example"
+    return replace(order, customer=replace(order.customer, email=mail))
