@@ -26,7 +26,8 @@ Changed = Callable[[Connections, Hub], None]
 
 
 class Supervisor:
-    """One process's hub. `changed` is told of the connections and the hub each time one has been built."""
+    """One process's hub. `changed` is told of the connections and the hub each time one has been built, before anybody is called, so
+    that webhooks are taken meanwhile; `started` when it runs."""
 
     def __init__(
         self,
@@ -37,11 +38,12 @@ class Supervisor:
         *,
         engine: str = "memory",
         engine_url: str = "",
-        changed: Changed | None = None,
+        changed: Changed = lambda connections, hub: None,
+        started: Callable[[], None] = lambda: None,
     ) -> None:
         self._db, self._vault, self._clock, self._presence = db, vault, clock, presence
         self._engine, self._engine_url = engine, engine_url
-        self._changed = changed or (lambda connections, hub: None)
+        self._changed, self._started = changed, started
         self.running: Running | None = None
 
     async def run(self) -> None:
@@ -89,6 +91,7 @@ class Supervisor:
             engine_url=self._engine_url,
             gone=self._presence.gone,
         )
+        self._changed(connections, running.hub)
         await asyncio.gather(*(introduce(running.hub, name) for name in connections.remotes))
         self.running = running
         try:
@@ -96,7 +99,7 @@ class Supervisor:
         except NervoError as error:
             log.warning("start_failed", code=error.code, doing=error.doing, said=error.said)
             return False
-        self._changed(connections, running.hub)
+        self._started()
         return True
 
     async def _until_changed(self, version: int) -> None:

@@ -57,8 +57,8 @@ def _settings(host: str, port: int) -> Settings:
 class Doors:
     """The ingest route's doors, kept in step with the configuration that runs."""
 
-    def __init__(self, db: Database, open: Callable[[], None] = lambda: None) -> None:
-        self.db, self.open = db, open
+    def __init__(self, db: Database) -> None:
+        self.db = db
         self.doors: dict[str, Door] = {}
         self.hub: Hub | None = None
 
@@ -66,7 +66,6 @@ class Doors:
         self.hub = hub
         self.doors.clear()
         self.doors.update({name: Door(name, verify) for name, verify in connections.verifiers.items()})
-        self.open()
 
     def ring(self, bell: str) -> None:
         """This process's own hub, or the worker's in another process."""
@@ -85,9 +84,9 @@ async def serve(
     trading: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves until the process is told to stop. `ready` gets the panel's address once it answers; `trading` is called whenever
-    a hub has been built and takes webhooks."""
+    a hub has been built and runs."""
     store, clock = await asyncio.to_thread(opened, settings), SystemClock()
-    doors = Doors(store.db, trading)
+    doors = Doors(store.db)
     supervisor = Supervisor(
         store.db,
         store.vault,
@@ -96,6 +95,7 @@ async def serve(
         engine=settings.engine,
         engine_url=settings.engine_url,
         changed=doors.changed,
+        started=trading,
     )
     ingest = Ingest(store.db, doors.doors, clock, doors.ring)
     app = routed(ingest, await asyncio.to_thread(_panel))
