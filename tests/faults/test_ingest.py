@@ -8,6 +8,7 @@ import sqlite3
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from django.db import connections
 from structlog.testing import capture_logs
 
 from nervo.api.ingest import Door, Ingest
+from nervo.bootstrap.hub import knock
 from nervo.cli.serve import routed
 from nervo.errors import Forged
-from nervo.kit.clock import ManualClock
+from nervo.kit.clock import ManualClock, SystemClock
 from nervo.kit.http import Http, ToolBox
 from nervo.kit.signatures import hmac_sha256, matches_base64
 from nervo.kit.simulator import Simulator
@@ -31,6 +33,7 @@ from nervo.ports.shop import Delivery, Hint, WebhookRequest
 from nervo.staging.world import WorldErp, WorldShop
 from nervo.store.database import Database
 from nervo.sync import inbox
+from nervo.sync.front_door import KNOCK_S, OURS, FrontDoor
 from tests.api.test_ingest import Caller
 from tests.hub import TestHub, use_database
 
@@ -209,6 +212,59 @@ async def test_the_way_in_never_redirects(store: str, path: str) -> None:
     db = Database()
     app = routed(Ingest(db, {"shop": door("shop", "s")}, ManualClock()), panel)
     assert await post(app, b"1", path) in (200, 404)
+    db.close()
+
+
+class Proxy(Simulator):
+    """What stands in front of nervo: it answers every request with this status."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.status = 405
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.route("*", "/{rest:.*}", self.answer)]
+
+    async def answer(self, request: web.Request) -> web.Response:
+        return web.Response(status=self.status, headers={"Location": "https://elsewhere.example/"})
+
+
+@pytest.mark.fault(15)
+@pytest.mark.parametrize("status", [301, 302, 308, 200, 403, 404, 502])
+async def test_a_proxy_that_does_not_let_webhooks_through_is_a_problem_until_it_does(store: str, status: int) -> None:
+    proxy = Proxy()
+    async with proxy.serve():
+        hub = TestHub(Erp(), {"shop": WorldShop([])}, public_url=proxy.url)
+        front = FrontDoor(hub.hub, partial(knock, SystemClock()))
+
+        async def knocks(answered: int, times: int) -> list[tuple[object, ...]]:
+            proxy.status = answered
+            for _ in range(times):
+                hub.clock.advance(KNOCK_S)
+                await front.step()
+            return hub.ask("SELECT \"values\" FROM store_problem WHERE code = 'door_blocked' AND state = 'open'")
+
+        assert await knocks(405, 2) == []
+        assert await knocks(status, 1) == []
+        ((values,),) = await knocks(status, 1)
+        assert f'"status":{status}' in str(values) and "/hooks/shop" in str(values)
+        assert await knocks(405, 1) == []
+        await hub.close()
+
+
+@pytest.mark.fault(15)
+async def test_our_own_way_in_answers_a_knock_as_expected(store: str) -> None:
+    db, answers = Database(), []
+    app = Ingest(db, {"shop": door("shop", "s")}, ManualClock())
+
+    async def send(message: dict) -> None:
+        answers.append(message)
+
+    async def receive() -> dict:
+        return {"type": "http.request"}
+
+    await app({"type": "http", "method": "GET", "path": "/hooks/shop", "headers": []}, receive, send)
+    assert answers[0]["status"] == OURS
     db.close()
 
 

@@ -10,17 +10,23 @@ import sys
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 import structlog
 
 from nervo.bootstrap.lines import Lines
+from nervo.errors import Rejected
+from nervo.flows import catalogue
 from nervo.kit.clock import SystemClock
 from nervo.ports.shop import Hint
 from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import inbox as inbox_store
-from nervo.sync import inbox
+from nervo.store import journal, refresh
+from nervo.sync import inbox, orders
+from nervo.sync.clock_set import ClockSet
 from nervo.sync.worker import Worker
 from tests.hub import TestHub
 
@@ -182,3 +188,110 @@ async def test_a_command_whose_error_output_takes_nothing_goes_on(broken: str) -
     if reading:
         os.close(reading)
     assert said == b"went on\n"
+
+
+@pytest.mark.fault(61)
+@pytest.mark.parametrize("hours", [-1, 1], ids=["back", "forwards"])
+async def test_a_clock_that_is_set_lengthens_and_shortens_no_wait(store: str, hours: int) -> None:
+    erp, shop = WorldErp(), WorldShop(["A"])
+    shop.capabilities = replace(shop.capabilities, late_application_s=60.0)
+    erp.stock("A", 7)
+    hub = await TestHub(erp, {"shop": shop}).start()
+    clock_set = ClockSet(hub.hub)
+    shop.faults.lose_reply("put_stock")
+    erp.stock("A", 3)
+    await hub.settle()
+    assert hub.ask("SELECT state FROM store_publication WHERE kind = 'stock'") == [("unknown",)]
+    reads = shop.calls["read_listings"]
+
+    hub.clock._now += timedelta(hours=hours)
+    await clock_set.step()
+    await hub.settle()
+    assert shop.calls["read_listings"] == reads, "not read back before a late write had its time"
+    hub.clock.advance(60)
+    await hub.settle()
+    assert shop.calls["read_listings"] > reads
+    assert hub.ask("SELECT state FROM store_publication WHERE kind = 'stock'") == [("ok",)]
+    await hub.close()
+
+
+@pytest.mark.fault(61)
+async def test_time_that_passes_as_it_should_moves_no_wait(world) -> None:
+    _, shop, hub = world
+    clock_set = ClockSet(hub.hub)
+    await hub.hub.db.write(lambda tx: refresh.want(tx, "shop", "order", ["1"], "webhook", 0))
+    await hub.hub.db.write(lambda tx: refresh.postponed(tx, "shop", "order", ["1"], 5_000, ""))
+    for _ in range(100):
+        hub.clock.advance(3_600)
+        hub.clock._now += timedelta(milliseconds=400)  # NTP, slowly
+        await clock_set.step()
+    assert hub.ask("SELECT not_before_ms FROM store_refresh") == [(5_000,)]
+
+
+@pytest.mark.fault(58)
+async def test_a_flow_whose_failure_cannot_be_told_stays_and_is_tried_again(world, monkeypatch) -> None:
+    erp, shop, hub = world
+    told = catalogue.problem_for
+
+    def broken(*args: object) -> None:
+        raise ZeroDivisionError("the teller of troubles has a bug")
+
+    monkeypatch.setattr(catalogue, "problem_for", broken)
+    erp.faults.fail("create_order", Rejected("writing the order", "period closed"))
+    shop.sell({"A": 1})
+    await orders.sweep(hub.hub, hub.hub.channels()[0])
+    await hub.engine.idle()
+    assert hub.ask("SELECT flow FROM store_flowdue") == [("place_order",)]
+    assert (erp.book, hub.ask("SELECT 1 FROM store_problem")) == ([], [])
+    monkeypatch.setattr(catalogue, "problem_for", told)
+    await hub.settle()
+    assert (len(erp.book), hub.ask("SELECT flow FROM store_flowdue")) == (1, [])
+
+
+@pytest.mark.fault(58)
+async def test_a_delivery_whose_failure_cannot_be_told_stays_and_is_read_again(world, monkeypatch) -> None:
+    erp, shop, hub = world
+    good, tell = shop.sell({"A": 1}), journal.problem
+    rows = [("shop", "orders", body, body, "{}", body.encode(), hub.hub.now_ms()) for body in ("", good)]
+    await hub.hub.db.write(lambda tx: inbox_store.add(tx, rows))
+
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("the teller of troubles has a bug")
+
+    def reader(topic: str, headers: object, body: bytes) -> tuple[Hint, ...]:
+        return (Hint("order", {good.encode(): good}[body]),)
+
+    monkeypatch.setattr(journal, "problem", broken)
+    with pytest.raises(ZeroDivisionError):
+        await inbox.drain(hub.hub, {"shop": reader})
+    assert hub.ask("SELECT state FROM store_inbox") == [("new",), ("new",)]
+    monkeypatch.setattr(journal, "problem", tell)
+    await inbox.drain(hub.hub, {"shop": reader})
+    await hub.settle()
+    assert sorted(hub.ask("SELECT state FROM store_inbox")) == [("done",), ("failed",)]
+    assert len(erp.book) == 1
+
+
+@pytest.mark.fault(58)
+async def test_a_loop_goes_on_though_neither_it_nor_the_teller_of_its_troubles_works(store: str, monkeypatch) -> None:
+    monkeypatch.setattr("nervo.sync.worker.AFTER_BUG_S", 0.02)
+    erp, shop = WorldErp(), WorldShop(["A"])
+    erp.stock("A", 7)
+    hub = TestHub(erp, {"shop": shop}, clock=SystemClock())
+    turns = []
+
+    async def a_bug() -> int:
+        turns.append(1)
+        raise ZeroDivisionError
+
+    async def broken(loop: str, error: BaseException) -> None:
+        raise OSError("the teller of troubles has a bug")
+
+    worker = Worker(hub.hub, {}, {"buggy": a_bug}, poll_s=0.02)
+    monkeypatch.setattr(worker.watch, "bug", broken)
+    await worker.start()
+    async with asyncio.timeout(10):
+        while shop.shown["A"] != 7 or len(turns) < 3:
+            await asyncio.sleep(0.02)
+    await worker.stop()
+    await hub.close()

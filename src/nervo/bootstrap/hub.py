@@ -1,6 +1,7 @@
 """Wiring: a store, a configuration and connections become a hub with its flows and its worker."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from nervo.flows.catalogue import failures_of, flows_of, resume
 from nervo.flows.engine import Engine, MemoryEngine
 from nervo.flows.mark_shipped import follow_erp_orders
 from nervo.kit.clock import Clock
+from nervo.kit.http import Http, ToolBox
 from nervo.rules.config import Config
 from nervo.store.database import Database
 from nervo.sync.context import Hub
+from nervo.sync.front_door import FrontDoor
 from nervo.sync.inbox import Reader
 from nervo.sync.remote import Remote
 from nervo.sync.worker import Worker
@@ -36,6 +39,15 @@ def engine_of(hub: Hub, name: str, url: str) -> Engine:
     from nervo.flows.engine_dbos import DbosEngine
 
     return DbosEngine(flows_of(hub), failures_of(hub), hub.clock, database_url=url, executor=hub.owner)
+
+
+async def knock(clock: Clock, url: str) -> int:
+    """The status that a GET is answered. Follows no redirect; raises NervoError where nobody answers."""
+    http = Http(url, ToolBox(clock, timeout_s=10.0))
+    try:
+        return (await http.call("GET", "")).status
+    finally:
+        await http.close()
 
 
 class Running:
@@ -61,7 +73,8 @@ class Running:
         self.hub = Hub(db, config, made | remotes_of(config, bare, clock), clock, owner, gone=gone)
         self.engine = engine_of(self.hub, engine, engine_url)
         self.hub.start_flow = self.engine.start
-        extra = {"erp_orders": self._follow, "flows": self._resume}
+        door = FrontDoor(self.hub, partial(knock, clock))
+        extra = {"erp_orders": self._follow, "flows": self._resume, "front_door": door.step}
         self.worker = Worker(self.hub, readers or {}, extra, poll_s=poll_s, opened=self._opened, lost=self.engine.drop)
 
     async def start(self) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from nervo.rules.config import ConnectionConfig
 from nervo.store import journal
 from nervo.sync import inbox, orders, source, sweep
+from nervo.sync.clock_set import ClockSet
 from nervo.sync.commands import Commands
 from nervo.sync.context import Hub
 from nervo.sync.inbox import Reader
@@ -36,6 +37,7 @@ def of(hub: Hub, readers: Mapping[str, Reader], watch: Watch, extra: Mapping[str
     found = [
         Loop("connections", watch.connections, WATCH_S),
         Loop("probe", watch.probe, WATCH_S),
+        Loop("clock", ClockSet(hub).step, WATCH_S),
         Loop("commands", Commands(hub).step, min(poll_s, COMMANDS_S)),
         Loop("inbox", lambda: inbox.drain(hub, readers), poll_s),
         Loop("exchanges", partial(_keep_exchanges, hub), poll_s),
