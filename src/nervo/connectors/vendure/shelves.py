@@ -9,6 +9,7 @@ import msgspec
 from nervo.connectors.vendure import mapping, queries, wire
 from nervo.connectors.vendure.client import Client
 from nervo.errors import BadInput, Rejected
+from nervo.kit.paging import next_rows
 from nervo.model.catalog import Product, Variant
 from nervo.model.money import to_minor
 from nervo.ports.common import ItemOutcome, Outcome
@@ -76,10 +77,12 @@ class Shelves:
         return About(found["activeChannel"], found["globalSettings"], frozenset(permissions))
 
     async def listings(self, after: str | None) -> tuple[tuple[Listing, ...], str | None]:
-        """Pages by offset in the order of ids; the mark is the next offset."""
-        skip = int(after or 0)
-        rows = await self._variants({"skip": skip, "take": SWEEP_PAGE, "sort": {"id": "ASC"}})
-        return await self._listings(rows), str(skip + len(rows)) if len(rows) == SWEEP_PAGE else None
+        """Pages in the order of ids."""
+        rows, mark = await next_rows(self._by_offset, lambda row: int(row.id), after, SWEEP_PAGE)
+        return await self._listings(rows), mark
+
+    async def _by_offset(self, skip: int) -> list[wire.Variant]:
+        return await self._variants({"skip": skip, "take": SWEEP_PAGE, "sort": {"id": "ASC"}})
 
     async def read_listings(self, items: Sequence[Mapping[str, str]]) -> tuple[Listing, ...]:
         return await self._listings(await self._by_id([item["variant"] for item in items])) if items else ()

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from nervo.connectors.woocommerce import mapping, wire
 from nervo.connectors.woocommerce.client import BATCH, CODES, Client
 from nervo.errors import BadInput, Misunderstood, NervoError, NotFound, OutcomeUnknown, Rejected, Unsupported
+from nervo.kit.paging import next_rows
 from nervo.ports.common import ItemOutcome, Outcome
 from nervo.ports.shop import Listing, PriceWrite, StockWrite
 
@@ -15,6 +16,7 @@ T = TypeVar("T")
 W = TypeVar("W", StockWrite, PriceWrite)
 
 SKUS_A_CALL = 50
+PAGE = 100
 AT_ONCE = 4
 MOST_VARIATION_PAGES = 50
 Remote = Mapping[str, str]
@@ -34,13 +36,15 @@ class Shelves:
 
     async def listings(self, after: str | None) -> tuple[tuple[Listing, ...], str | None]:
         """Pages of 100 products in the order of ids, each variable product with all its variations."""
-        page = int(after or 1)
-        rows, pages = await self.client.products(page=str(page), orderby="id", order="asc")
+        rows, mark = await next_rows(self._by_offset, lambda row: row.id, after, PAGE)
         parents = [row for row in rows if row.variations]
         variations = await _together([partial(self._all_variations, p) for p in parents])
         self._names |= {row.id: row.name for row in parents}
         found = [row for row in rows if row.type not in mapping.UNSELLABLE] + [v for many in variations for v in many]
-        return await self.named(found), str(page + 1) if page < pages else None
+        return await self.named(found), mark
+
+    async def _by_offset(self, offset: int) -> list[wire.Product]:
+        return (await self.client.products(offset=str(offset), orderby="id", order="asc"))[0]
 
     async def named(self, rows: Sequence[wire.Product]) -> tuple[Listing, ...]:
         """As listings. A variation's own name is its options only: its product's name, read once, goes before."""

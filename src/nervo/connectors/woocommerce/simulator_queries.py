@@ -21,7 +21,8 @@ def page_of(request: web.Request, rows: list[Row]) -> web.Response:
             "per_page", "rest_out_of_bounds", "per_page must be between 1 (inclusive) and 100 (inclusive)"
         )
     page, fields = int(request.query.get("page", "1")), request.query.get("_fields", "")
-    part: list[Any] = rows[(page - 1) * size : page * size]
+    start = int(request.query.get("offset", (page - 1) * size))
+    part: list[Any] = rows[start : start + size]
     if fields:
         wanted = fields.split(",")
         part = [{f: row[f] for f in wanted if f in row} for row in part]

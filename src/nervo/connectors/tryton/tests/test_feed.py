@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from nervo.connectors.tryton.feed import FAR_EVERY_S, NEAR_S, Feed, Source
 from nervo.kit.clock import ManualClock
 
@@ -60,6 +62,7 @@ async def read_all(feed: Feed, after: Any) -> tuple[list[tuple[int, int]], Any]:
     raise AssertionError("the feed does not end")
 
 
+@pytest.mark.fault(46)
 async def test_every_row_comes_once_although_many_share_one_time():
     tables = Tables(sale=[(5, i) for i in range(10)], shipment=[(5, 1), (4, 2), (6, 3)])
     found, _ = await read_all(feed(tables), None)
@@ -73,6 +76,7 @@ async def test_a_poll_with_nothing_new_gives_the_same_cursor_back():
     assert await watched.page(cursor) == ([], cursor, False)
 
 
+@pytest.mark.fault(46)
 async def test_a_row_of_a_slow_transaction_appears_behind_and_is_given_at_the_next_poll():
     tables = Tables(sale=[(100, 1)])
     watched = feed(tables)
@@ -103,6 +107,7 @@ async def test_between_the_long_looks_a_poll_asks_for_little():
     assert tables.asked == [int(NEAR_S)]
 
 
+@pytest.mark.fault(46)
 async def test_a_page_that_got_lost_is_given_again():
     tables = Tables(sale=[(100, 1)])
     watched = feed(tables)

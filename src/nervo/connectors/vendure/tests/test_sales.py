@@ -41,6 +41,7 @@ async def test_orders_of_one_second_all_come_and_each_once(floor: Any, shop: Ven
     assert (await read_all(shop, cursor))[0] == []
 
 
+@pytest.mark.fault(46)
 async def test_an_order_of_the_cursors_own_second_with_a_higher_id_still_comes(floor: Any, shop: Vendure):
     floor.place("5", at_s=3, A=1)
     start = (await shop.orders(None)).next

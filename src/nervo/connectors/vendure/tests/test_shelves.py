@@ -68,6 +68,20 @@ async def test_every_page_of_the_shelf_comes_once(floor: Any, shop: Vendure):
     assert seen == [f"SKU-{n}" for n in range(1, 1203)]
 
 
+@pytest.mark.fault(46)
+async def test_what_is_taken_out_between_two_pages_hides_no_other(floor: Any, shop: Vendure):
+    for n in range(1, 1203):
+        floor.add(str(n), f"SKU-{n}", on_hand=1)
+    rows, mark = await shop.listings(None)
+    seen = [row.sku for row in rows]
+    for n in range(1, 700):
+        del floor.variants[str(n)]
+    while mark:
+        rows, mark = await shop.listings(mark)
+        seen += [row.sku for row in rows]
+    assert seen == [f"SKU-{n}" for n in [*range(1, 501), *range(700, 1203)]]
+
+
 async def test_two_variants_with_one_sku_are_both_found(floor: Any, shop: Vendure):
     floor.add("1", "TWIN", on_hand=1)
     floor.add("2", "TWIN", on_hand=2)

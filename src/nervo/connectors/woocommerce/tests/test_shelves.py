@@ -35,6 +35,22 @@ async def test_every_listing_comes_once_page_by_page(shop: Simulator, woo: WooCo
     assert sorted(found) == sorted(["MUG-1", "SHIRT-S", "SHIRT-M", "SHIRT-L", *(f"P{i}" for i in range(150))])
 
 
+@pytest.mark.fault(46)
+async def test_what_is_taken_out_between_two_pages_hides_no_other(shop: Simulator, woo: WooCommerce) -> None:
+    for i in range(250):
+        shop.add_product(f"P{i}", f"Articolo {i}", [(f"P{i}", None, "1", i)])
+    first, mark = await woo.listings(None)
+    gone = [listing for listing in first if listing.sku in {f"P{i}" for i in range(30)}]
+    for listing in gone:
+        shop.catalogue.delete(int(listing.remote["product"]), force=True)
+    shop.add_product("LATE", "In più", [("LATE", None, "1", 1)])
+    found = [listing.sku for listing in first]
+    while mark:
+        part, mark = await woo.listings(mark)
+        found += [listing.sku for listing in part]
+    assert sorted(found) == sorted(["MUG-1", "SHIRT-S", "SHIRT-M", "SHIRT-L", *(f"P{i}" for i in range(250)), "LATE"])
+
+
 async def test_more_variations_than_a_page_all_come(shop: Simulator, woo: WooCommerce) -> None:
     shop.add_product("WIDE", "Largo", [(f"W{i}", None, "1", 1) for i in range(130)])
     found, _ = await woo.listings(None)
