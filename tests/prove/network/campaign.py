@@ -105,7 +105,7 @@ async def rest(here: Line) -> Reckoned:
     until = time.monotonic() + REST_S
     while True:
         reckoned = reckon(here.world, await here.db.read(_held), here.people.changes)
-        if (reckoned.good and not await here.db.read(_left_open)) or time.monotonic() > until:
+        if (reckoned.good and not await here.db.read(left_open)) or time.monotonic() > until:
             return reckoned
         await asyncio.sleep(0.3)
 
@@ -116,7 +116,7 @@ async def seen(here: Line, seed: int, reckoned: Reckoned, rest_s: float) -> Seen
     repaired = await db.read(lambda tx: operations.counted(tx, "drift:") | operations.counted(tx, "found_by_"))
     return Seen(
         seed, reckoned, rest_s, {e: p.asked for e, p in edges.items()}, {e: p.passed for e, p in edges.items()}, toxics, repaired,
-        await db.read(_held_in_silence), list(_twice(here)), await db.read(_left_open),
+        await db.read(_held_in_silence), list(_twice(here)), await db.read(left_open),
     )  # fmt: skip
 
 
@@ -142,5 +142,5 @@ def _held_in_silence(tx: Tx) -> list[tuple[str, str]]:
     return [(str(connection), str(id)) for connection, id in tx.rows(HELD_IN_SILENCE)]
 
 
-def _left_open(tx: Tx) -> list[tuple[str, ...]]:
+def left_open(tx: Tx) -> list[tuple[str, ...]]:
     return [tuple(map(str, row)) for row in tx.rows(LEFT_OPEN)]

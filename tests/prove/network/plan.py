@@ -26,7 +26,7 @@ FACES: dict[Kind, tuple[Toxic, ...]] = {
     Kind.TRUNCATE: (Toxic(Kind.TRUNCATE),),
     Kind.CUT_CHUNKED: (Toxic(Kind.CUT_CHUNKED),),
     Kind.GARBAGE: (Toxic(Kind.GARBAGE),),
-    Kind.LATE: (Toxic(Kind.LATE, seconds=LATE_S),),
+    Kind.LATE: tuple(Toxic(Kind.LATE, seconds=LATE_S, status=status) for status in (0, 503, 504)),
     Kind.DUPLICATE: (Toxic(Kind.DUPLICATE),),
     Kind.STALE: (Toxic(Kind.STALE),),
 }

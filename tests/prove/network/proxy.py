@@ -94,25 +94,18 @@ class Proxy(Listener):
         """Requests one after the other, as long as both sides keep the connection."""
         served = 0
         while (request := await wire.read_head(reader)) is not None:
-            self.asked += 1
-            toxic = self._drawn(request, served)
-            if toxic and toxic.kind is Kind.CLOSE_KEPT:
-                self.applied[toxic.kind] += 1
-                return
             request.body = await wire.read_body(reader, request)
-            if toxic:
+            self.asked += 1
+            if toxic := self._drawn(request, served):
                 self.applied[toxic.kind] += 1
             if not await self._exchange(request, toxic, reader, writer):
                 return
             served += 1
 
     def _drawn(self, request: Exchange, served: int) -> Toxic | None:
+        said = f"{request.place} {request.body.decode('utf-8', 'replace')}"
         for toxic in self.toxics:
-            if (
-                toxic.match in request.place
-                and self._may(toxic, request, served)
-                and self.chance.random() < toxic.share
-            ):
+            if toxic.match in said and self._may(toxic, request, served) and self.chance.random() < toxic.share:
                 toxic.times -= 1
                 if toxic.times <= 0:
                     self.toxics.remove(toxic)
@@ -137,13 +130,15 @@ class Proxy(Listener):
         match kind:
             case Kind.STALL:
                 return await self._silent(reader)
+            case Kind.CLOSE_KEPT:
+                return False
             case Kind.RESET:
                 wire.reset(writer)
                 return False
             case Kind.LATE:
                 assert toxic
                 self.task(self._later(request, toxic.seconds))
-                return False
+                return bool(toxic.status) and await _whole(writer, page(toxic.status))
             case Kind.STORM | Kind.THROTTLE | Kind.REDIRECT | Kind.STALE:
                 assert toxic
                 return await _whole(writer, self._own(request, toxic))
@@ -169,7 +164,7 @@ class Proxy(Listener):
                 return False
             case Kind.GATEWAY:
                 assert toxic
-                return await _whole(writer, page(toxic.status))
+                return await _whole(writer, page(toxic.status or 504))
             case Kind.GARBAGE:
                 return await _whole(writer, page(200))
             case Kind.TRUNCATE:
@@ -222,12 +217,19 @@ class Proxy(Listener):
         """An answer that the far side knows nothing of."""
         match toxic.kind:
             case Kind.THROTTLE:
-                return page(429, *([("retry-after", in_a_second() if toxic.retry_after == "date" else toxic.retry_after)] if toxic.retry_after else []))
+                return page(
+                    429,
+                    *(
+                        [("retry-after", in_a_second() if toxic.retry_after == "date" else toxic.retry_after)]
+                        if toxic.retry_after
+                        else []
+                    ),
+                )
             case Kind.REDIRECT:
                 return page(302, ("location", "/maintenance.html"))
             case Kind.STALE:
                 return self._recorded[request.place]
-        return page(toxic.status)
+        return page(toxic.status or 503)
 
 
 async def _whole(writer: Writer, answer: Exchange) -> bool:

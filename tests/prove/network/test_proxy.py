@@ -151,9 +151,11 @@ async def test_a_late_request_arrives_after_its_client_was_cut_off(
 ) -> None:
     with proxy.under(Toxic(Kind.LATE, seconds=0.1)), pytest.raises(aiohttp.ServerDisconnectedError):
         await post(http, proxy)
+    with proxy.under(Toxic(Kind.LATE, seconds=0.1, status=503)):
+        assert (await post(http, proxy))[0] == 503
     assert far.bodies == []
     async with asyncio.timeout(5):
-        while not far.bodies:
+        while len(far.bodies) < 2:
             await asyncio.sleep(0.01)
 
 

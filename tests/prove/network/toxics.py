@@ -33,7 +33,7 @@ class Kind(StrEnum):
     CUT_CHUNKED = "cut_chunked"  # half of the chunks, then closed
     GARBAGE = "garbage"  # 200 with a page of HTML instead of the answer
     # It takes effect another time, or twice.
-    LATE = "late"  # closed; passed on `seconds` later
+    LATE = "late"  # closed, or a gateway's `status`; passed on `seconds` later
     DUPLICATE = "duplicate"  # passed on twice, where that may be
     STALE = "stale"  # an earlier answer to the same GET; nothing reaches the far side
 
@@ -52,7 +52,7 @@ class Toxic:
     seconds: float = 0.0
     jitter_s: float = 0.0
     size: int = 0
-    status: int = HTTPStatus.SERVICE_UNAVAILABLE
+    status: int = 0
     retry_after: str = ""
 
 

@@ -1,0 +1,134 @@
+"""Each toxic on each edge of the running hub: one order and one change of stock through it, and all books are right in the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from nervo.staging.reckoning import diverged
+from nervo.staging.trading import MAIN, Placed
+from nervo.store.database import Database
+from tests.hub import use_database
+from tests.prove.network.campaign import left_open, stocked
+from tests.prove.network.ground import HOOKS, Line, line
+from tests.prove.network.plan import EDGES, FACES, kinds
+from tests.prove.network.toxics import Kind, Toxic
+
+PATIENCE_S = 25.0
+# The request that a toxic is for: the writes that matter; where only reads can show it, a read.
+WRITES = {
+    "erp": "POST /api/v1/orders ",
+    "woocommerce": "POST /wp-json/wc/v3/products",
+    "shopify": "PutStock",
+    HOOKS: "",
+}
+READS = {"erp": "GET /api/v1/", "woocommerce": "GET /wp-json/wc/v3/orders", "shopify": "", HOOKS: ""}
+ONLY_READS = {Kind.DUPLICATE, Kind.STALE}
+AFTER = {Kind.NO_ANSWER, Kind.RESET_AFTER, Kind.LOST_REPLY, Kind.GATEWAY, Kind.TRUNCATE, Kind.CUT_CHUNKED, Kind.GARBAGE}
+NEVER = {Kind.STALL, Kind.RESET, Kind.STORM, Kind.THROTTLE, Kind.REDIRECT}
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+
+def row(edge: str, kind: Kind) -> int:
+    """The row of docs/faults.md that a toxic on an edge shows; 0 where there is none."""
+    match edge:
+        case "erp":
+            return 21 if kind in AFTER else 22 if kind is Kind.LATE else 0
+        case "hooks":
+            return 1 if kind is Kind.DUPLICATE else 5 if kind in NEVER else 0
+    return 36 if kind is Kind.THROTTLE else 34 if kind in AFTER | {Kind.LATE} else 0
+
+
+def cells() -> list[Any]:
+    """Every face of every toxic that an edge can show; those of the ERP's also where it takes a second order under one key."""
+    found = []
+    for unique, edge in [(True, edge) for edge in EDGES] + [(False, "erp")]:
+        for kind in kinds(edge):
+            if edge == "shopify" and kind in ONLY_READS:
+                continue  # all of its requests are POSTs
+            for face in FACES[kind]:
+                names = [edge if unique else "searchable", kind, str(face.status or face.retry_after or "")]
+                marks = [pytest.mark.fault(number)] if (number := row(edge, kind)) else []
+                found.append(pytest.param(unique, edge, face, id="-".join(filter(None, names)), marks=marks))
+    return found
+
+
+@pytest.fixture(scope="module")
+def unique(request: pytest.FixtureRequest) -> bool:
+    """Whether the ERP refuses a second order under one key."""
+    return bool(request.param)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def here(tmp_path_factory: pytest.TempPathFactory, unique: bool) -> AsyncIterator[Line]:
+    await asyncio.to_thread(use_database, f"sqlite:///{tmp_path_factory.mktemp('network') / 'nervo.sqlite3'}")
+    db = Database()
+    async with line(db, 5, unique_keys=unique, sweep_s=1, readback_s=2, subscriptions_s=3) as made:
+        await stocked(made)
+        yield made
+    await asyncio.to_thread(db.close)
+
+
+@contextmanager
+def under(here: Line, edge: str, face: Toxic) -> Iterator[None]:
+    """The toxic for the next two requests that it is for."""
+    match = (READS if face.kind in ONLY_READS else WRITES)[edge]
+    toxic = Toxic(face.kind, match, 1.0, 2, face.seconds, face.jitter_s, face.size, face.status, face.retry_after)
+    with here.edges[edge].under(toxic):
+        yield
+
+
+def buy(here: Line, shop: str) -> Placed:
+    """A customer buys one piece and has paid."""
+    world, customer = here.world, here.world.chance.choice(here.world.customers)
+    sku = world.chance.choice([s for s in world.bought if world.shops[shop].quantity(s) > 3])
+    id = world.shops[shop].place_order(
+        [(sku, 1)], email=customer.email, paid=True, fiscal=customer.fiscal, address=customer.address
+    )
+    world.placed.append(Placed(shop, str(id), customer.email, ((sku, 1),)))
+    world.paid.add((shop, str(id)))
+    return world.placed[-1]
+
+
+async def until(wrong: Callable[[], Awaitable[list[str]]]) -> None:
+    """Until nothing is wrong any more."""
+    said = ["nothing was looked at"]
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while said := await wrong():
+                await asyncio.sleep(0.03)
+    except TimeoutError:
+        raise AssertionError(said) from None
+
+
+@pytest.mark.parametrize(("unique", "edge", "face"), cells(), indirect=["unique"])
+async def test_an_order_and_a_change_of_stock_come_through_it_once_and_right(
+    here: Line, edge: str, face: Toxic
+) -> None:
+    world, proxy = here.world, here.edges[edge]
+    before = proxy.applied[face.kind]
+    with under(here, edge, face):
+        placed = buy(here, edge if edge in world.shops else "woocommerce")
+        sku = world.chance.choice(world.restocked)
+        world.erp.set_stock(sku, MAIN, int(world.erp.figure(sku, MAIN)) % 60 + 7)
+
+        async def wrong() -> list[str]:
+            return [f"{face.kind} not applied"] if proxy.applied[face.kind] == before else await amiss(here, placed)
+
+        await until(wrong)
+
+
+async def amiss(here: Line, placed: Placed) -> list[str]:
+    """What is not yet as it has to be, from the simulators' books and our open problems."""
+    rows = [r for r in here.world.erp.orders() if r["key"] == placed.key]
+    said = [f"{len(rows)} orders in the ERP"] if len(rows) != 1 else []
+    for r in rows:
+        if r["state"] != "confirmed" or r["paid"] != r["total"]:
+            said.append(f"{r['state']}, paid {r['paid']} of {r['total']}")
+    said += [f"diverged {d}" for d in diverged(here.world)]
+    return said or [f"open {problem}" for problem in await here.db.read(left_open)]
