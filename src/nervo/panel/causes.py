@@ -163,6 +163,11 @@ CAUSES = {
         _("An answer that nervo does not understand"), _("Send the raw exchange to the connector's developer.")
     ),
     "internal_error": Cause(_("A fault in nervo"), _("Report it with the order's raw exchanges; then retry.")),
+    "disk_low": Cause(
+        _("The disk is nearly full"),
+        _("Free space. While it is full, webhooks are refused and nothing can be written down."),
+        _("{left_mb} MB are left"),
+    ),
     "loop_stuck": Cause(
         _("A part of nervo has stopped moving"), _("Start nervo again; if it comes back, report it."), _("Part: {loop}")
     ),

@@ -10,6 +10,7 @@ from nervo.sync import inbox, orders, source, sweep
 from nervo.sync.clock_set import ClockSet
 from nervo.sync.commands import Commands
 from nervo.sync.context import Hub
+from nervo.sync.disk import LOOK_S, Disk
 from nervo.sync.inbox import Reader
 from nervo.sync.kinds import PriceKind, StockKind
 from nervo.sync.opening import open_channel
@@ -38,6 +39,7 @@ def of(hub: Hub, readers: Mapping[str, Reader], watch: Watch, extra: Mapping[str
         Loop("connections", watch.connections, WATCH_S),
         Loop("probe", watch.probe, WATCH_S),
         Loop("clock", ClockSet(hub).step, WATCH_S),
+        Loop("disk", Disk(hub).step, LOOK_S),
         Loop("commands", Commands(hub).step, min(poll_s, COMMANDS_S)),
         Loop("inbox", lambda: inbox.drain(hub, readers), poll_s),
         Loop("exchanges", partial(_keep_exchanges, hub), poll_s),
