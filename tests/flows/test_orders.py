@@ -47,6 +47,7 @@ async def test_the_same_order_seen_again_changes_nothing(world):
     assert (len(erp.orders), len(erp.payments), erp.calls["create_order"]) == (1, 1, 1)
 
 
+@pytest.mark.fault(21)
 async def test_a_lost_reply_from_the_erp_makes_no_second_order(world):
     erp, shop, _, hub = world
     erp.faults.lose_reply("create_order")
@@ -56,6 +57,7 @@ async def test_a_lost_reply_from_the_erp_makes_no_second_order(world):
     assert [o.state for o in erp.orders.values()] == [ErpOrderState.CONFIRMED]
 
 
+@pytest.mark.fault(23)
 async def test_while_the_erp_is_down_the_hold_keeps_the_other_channel_right(world):
     erp, shop, other, hub = world
     hub.engine._longest = 0.01
@@ -70,6 +72,7 @@ async def test_while_the_erp_is_down_the_hold_keeps_the_other_channel_right(worl
     assert (accepted, seen, other.shown["B"], len(erp.orders)) == (1, [0], 0, 1)
 
 
+@pytest.mark.fault(25)
 async def test_an_unknown_sku_holds_the_whole_order_until_the_erp_has_it(world):
     erp, shop, _, hub = world
     shop.sell({"A": 1, "NEW": 1})
@@ -95,6 +98,7 @@ async def test_a_total_that_differs_by_a_cent_is_held(world):
     assert hub.ask("SELECT code, money FROM store_problem") == [("total_differs", "10.01 EUR")]
 
 
+@pytest.mark.fault(25)
 async def test_a_refusal_of_the_erp_holds_the_order_with_the_erps_words(world):
     erp, shop, _, hub = world
     erp.faults.fail("create_order", Rejected("writing order #1", "periodo chiuso", fix="Open the period, then retry."))
@@ -152,6 +156,7 @@ async def test_an_older_reading_of_an_order_never_replaces_a_newer_one(world):
     assert kept.order.note == "newer"
 
 
+@pytest.mark.fault(21)
 async def test_an_erp_that_would_take_a_second_order_never_gets_one(on_engine):
     erp, shop = WorldErp(unique=False), WorldShop(["A"])
     erp.stock("A", 10)

@@ -116,6 +116,7 @@ ONCE = {
 }
 
 
+@pytest.mark.fault(21)
 @pytest.mark.parametrize("unique", ERPS.values(), ids=ERPS)
 @pytest.mark.parametrize(("step", "kind"), cases(*PLACING))
 async def test_an_order_is_placed_once_whatever_fails_at_any_step(store, step, kind, unique):
@@ -172,6 +173,7 @@ async def test_a_shipment_is_told_to_the_channel_once_whatever_fails(store, step
     await hub.close()
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize("unique", ERPS.values(), ids=ERPS)
 @pytest.mark.parametrize("after_s", [0.5, 5.0, LATE_S - 0.1])
 async def test_a_write_that_lands_after_it_was_given_up_makes_no_second_order(store, after_s, unique):
@@ -186,6 +188,7 @@ async def test_a_write_that_lands_after_it_was_given_up_makes_no_second_order(st
     await hub.close()
 
 
+@pytest.mark.fault(22)
 async def test_two_writes_that_land_late_one_after_the_other_make_one_order(store):
     erp, shop, hub = await world_of(False)
     shop.sell({"A": 2})
@@ -197,6 +200,7 @@ async def test_two_writes_that_land_late_one_after_the_other_make_one_order(stor
     await hub.close()
 
 
+@pytest.mark.fault(22)
 async def test_a_process_that_died_with_a_write_on_its_way_is_followed_by_one_that_waits(store):
     erp, shop, hub = await world_of(False)
     await accepted(shop, hub)
@@ -210,6 +214,7 @@ async def test_a_process_that_died_with_a_write_on_its_way_is_followed_by_one_th
     await hub.close()
 
 
+@pytest.mark.fault(30)
 async def test_a_cancellation_while_the_order_is_on_its_way_follows_it(store):
     erp, shop, hub = await world_of(False)
     number = await accepted(shop, hub)
@@ -227,6 +232,7 @@ async def test_a_cancellation_while_the_order_is_on_its_way_follows_it(store):
     await hub.close()
 
 
+@pytest.mark.fault(29)
 async def test_several_first_orders_of_one_customer_make_one_customer(store):
     erp, shop, hub = await world_of(False)
     for _ in range(5):
@@ -238,6 +244,7 @@ async def test_several_first_orders_of_one_customer_make_one_customer(store):
     await hub.close()
 
 
+@pytest.mark.fault(23)
 async def test_while_the_erp_is_down_for_long_holds_keep_every_channel_right_and_the_oldest_go_first_afterwards(store):
     erp, shop, other = WorldErp(), WorldShop(["A"]), WorldShop(["A"])
     erp.stock("A", 100)

@@ -29,6 +29,7 @@ async def test_a_cost_above_the_burst_is_taken_as_the_burst() -> None:
     assert clock.monotonic() == pytest.approx(4.0)
 
 
+@pytest.mark.fault(36)
 async def test_the_urgent_go_first_then_first_come_first_served() -> None:
     bucket, order = Bucket(SystemClock(), rate=20.0, burst=1.0), list[str]()
     await bucket.take()
@@ -65,6 +66,7 @@ async def test_an_answer_teaches_what_is_left_the_rate_and_the_burst() -> None:
     assert clock.monotonic() == pytest.approx(0.5)
 
 
+@pytest.mark.fault(36)
 async def test_after_a_429_nobody_goes_until_then() -> None:
     clock = ManualClock()
     bucket = Bucket(clock, rate=100.0, burst=100.0)
@@ -74,6 +76,7 @@ async def test_after_a_429_nobody_goes_until_then() -> None:
     assert clock.monotonic() >= 7
 
 
+@pytest.mark.fault(36)
 async def test_an_operation_with_its_own_pace_does_not_wait_for_the_others() -> None:
     clock = ManualClock()
     pace = Pace(clock, 1.0, 1.0, {"feeds": (1.0, 1.0)})

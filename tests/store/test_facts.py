@@ -52,6 +52,7 @@ def test_only_what_differs_is_said_to_differ(kept):
     assert kept.put(20, ("A", "M", "3.000"), ("B", "M", "5")) == {"B"}
 
 
+@pytest.mark.fault(33)
 def test_an_older_reading_replaces_nothing_even_where_the_newer_one_changed_nothing(kept):
     kept.put(10, ("A", "M", "3"), ("B", "M", "4"), ("C", "M", "5"))
     kept.put(30, ("A", "M", "3"), ("B", "M", "4"), ("C", "M", "5"))
@@ -71,6 +72,7 @@ def test_a_page_with_one_change_moves_the_others_versions_too(kept):
     assert {row[3] for row in kept.rows()} == {20}
 
 
+@pytest.mark.fault(45)
 def test_negative_and_fractional_figures_are_kept_as_the_erp_says(kept):
     kept.put(10, ("A", "M", "-2"), ("B", "M", "1.50"), ("C", "M", "1E+2"), ("D", "M", "0.0"))
     assert [row[2] for row in kept.rows()] == ["-2", "1.5", "100", "0"]

@@ -50,6 +50,7 @@ async def prices(hub: TestHub, *found: Price) -> None:
     await hub.settle()
 
 
+@pytest.mark.fault(45)
 @pytest.mark.parametrize(("figure", "shown"), [("-3", 0), ("-0.5", 0), ("7.9", 7), ("0.99", 0)])
 async def test_a_negative_or_fractional_figure_is_rounded_down_and_never_below_zero(world, figure, shown):
     erp, shop, hub = world
@@ -59,6 +60,7 @@ async def test_a_negative_or_fractional_figure_is_rounded_down_and_never_below_z
     assert (shop.shown["S0"], shop.shown["S1"]) == (shown, 7)
 
 
+@pytest.mark.fault(45)
 async def test_a_figure_that_was_clamped_says_so_when_it_is_asked_why(world):
     erp, _, hub = world
     erp.on_hand["S0"] = Decimal("-3")
@@ -69,6 +71,7 @@ async def test_a_figure_that_was_clamped_says_so_when_it_is_asked_why(world):
     assert terms == [("erp", Decimal(-3)), ("clamp", Decimal(3))]
 
 
+@pytest.mark.fault(43)
 @pytest.mark.parametrize(
     ("price", "reason"),
     [
@@ -94,6 +97,7 @@ async def test_a_price_under_its_floor_waits_for_a_person(world):
     assert (shop.price["S0"], problems(hub)) == (Decimal("10.00"), [("price_floor", "S0")])
 
 
+@pytest.mark.fault(44)
 async def test_a_wave_of_zeros_waits_though_it_comes_in_drops(world):
     erp, shop, hub = world
     for sku in SKUS:
@@ -103,6 +107,7 @@ async def test_a_wave_of_zeros_waits_though_it_comes_in_drops(world):
     assert problems(hub) == [("stock_mass_zero", "*")]
 
 
+@pytest.mark.fault(44)
 async def test_after_a_wave_of_zeros_was_a_mistake_the_right_figures_go_out_by_themselves(world):
     erp, shop, hub = world
     for sku in SKUS:
@@ -114,6 +119,7 @@ async def test_after_a_wave_of_zeros_was_a_mistake_the_right_figures_go_out_by_t
     assert (set(shop.shown.values()), problems(hub)) == ({5}, [])
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize(
     ("currency", "stored", "expected"),
     [
@@ -128,6 +134,7 @@ def test_a_price_is_read_back_with_the_decimals_of_its_currency(currency, stored
     assert PriceKind().shown(listing, f"0||{currency}", WorldShop([]).capabilities) == expected
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize(("currency", "amount"), [("JPY", "1990"), ("KWD", "1.995")])
 async def test_a_price_in_a_currency_without_cents_or_with_mils_comes_to_rest(store, currency, amount):
     erp, shop = WorldErp(), WorldShop(["A"])

@@ -74,6 +74,7 @@ async def test_a_bug_in_a_command_fails_that_command_only(world, monkeypatch):
     assert (await hub.command("order.retry", order_id=99))[0] == "failed"
 
 
+@pytest.mark.fault(25)
 async def test_an_order_that_the_erp_refused_goes_on_when_it_is_retried(world):
     erp, shop, hub = world
     erp.faults.fail("create_order", Rejected("writing", "periodo chiuso"))
@@ -237,6 +238,7 @@ async def test_a_problem_is_ignored_with_its_reason(world):
     assert hub.ask("SELECT state FROM store_problem") == [("ignored",)]
 
 
+@pytest.mark.fault(24)
 async def test_a_refused_key_is_published_again_on_request(world):
     erp, shop, hub = world
     shop.reject.add("A")
@@ -250,6 +252,7 @@ async def test_a_refused_key_is_published_again_on_request(world):
     assert (shop.shown["A"], hub.ask("SELECT state FROM store_problem")) == (1, [("resolved",)])
 
 
+@pytest.mark.fault(43, 44)
 async def test_an_approved_guard_lets_the_held_values_out_though_the_hub_was_restarted(world):
     erp, shop, hub = world
     erp.stock("A", 0)
@@ -265,6 +268,7 @@ async def test_an_approved_guard_lets_the_held_values_out_though_the_hub_was_res
     await again.close()
 
 
+@pytest.mark.fault(43, 44)
 async def test_an_approval_is_for_the_values_that_were_held_and_no_others(world):
     erp, shop, hub = world
     await price(hub, A="100.00")

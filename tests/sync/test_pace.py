@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from nervo.kit.clock import SystemClock
 from nervo.kit.pacing import Pace, urgency
 from nervo.sync.remote import Remote
@@ -27,6 +29,7 @@ class Slow:
         await self._call("put_stock")
 
 
+@pytest.mark.fault(36)
 async def test_stock_overtakes_fulfilments_and_products_that_wait() -> None:
     port = Slow()
     remote = Remote("shop", port, SystemClock(), writable=True)

@@ -50,6 +50,7 @@ async def test_a_hundred_changes_of_one_sku_are_one_write_of_the_last(world):
     assert (shop.calls["put_stock"], shop.history[-1]) == (calls + 1, ("S0", 99))
 
 
+@pytest.mark.fault(34)
 async def test_an_unknown_outcome_is_read_back_before_anything_is_sent_again(world):
     erp, shop, hub = world
     shop.faults.lose_reply("put_stock")
@@ -58,6 +59,7 @@ async def test_an_unknown_outcome_is_read_back_before_anything_is_sent_again(wor
     assert (shop.shown["S0"], shop.history.count(("S0", 3)), shop.calls["read_listings"]) == (3, 1, 1)
 
 
+@pytest.mark.fault(34)
 async def test_five_three_five_ends_at_five_though_the_three_was_lost_on_the_way(world):
     erp, shop, hub = world
     shop.faults.lose_reply("put_stock")
@@ -68,6 +70,7 @@ async def test_five_three_five_ends_at_five_though_the_three_was_lost_on_the_way
     assert shop.shown["S0"] == 7
 
 
+@pytest.mark.fault(24)
 async def test_a_refused_item_is_a_problem_and_the_others_go_through(world):
     erp, shop, hub = world
     shop.reject.add("S0")
@@ -78,6 +81,7 @@ async def test_a_refused_item_is_a_problem_and_the_others_go_through(world):
     assert hub.ask("SELECT code, key, said FROM store_problem") == [("item_rejected", "S0", "listing is locked")]
 
 
+@pytest.mark.fault(42)
 @pytest.mark.parametrize("error", [Unavailable("x"), RateLimited("x", retry_after_s=1), AuthFailed("x")])
 async def test_after_an_outage_the_latest_value_is_sent_and_no_old_one(world, error):
     erp, shop, hub = world
@@ -92,6 +96,7 @@ async def test_after_an_outage_the_latest_value_is_sent_and_no_old_one(world, er
     assert shop.shown["S0"] == 2
 
 
+@pytest.mark.fault(35)
 async def test_a_hand_edit_is_noticed_by_compare_and_set_and_repaired(store):
     erp, shop, hub = await hub_of(compare_and_set=True)
     shop.shown["S0"] = 50
@@ -109,6 +114,7 @@ async def test_a_read_connection_is_never_written(store):
     await hub.close()
 
 
+@pytest.mark.fault(44)
 async def test_an_empty_export_does_not_empty_the_shop(store):
     erp, shop, hub = await hub_of(30, guards=Guards(mass_zero_least=5))
     for i in range(30):
@@ -119,6 +125,7 @@ async def test_an_empty_export_does_not_empty_the_shop(store):
     await hub.close()
 
 
+@pytest.mark.fault(43)
 async def test_a_price_that_jumps_or_falls_to_zero_waits_for_a_person(world):
     erp, shop, hub = world
     await hub.hub.db.write(lambda tx: tx.run("DELETE FROM store_sourcecursor WHERE entity = 'prices'"))

@@ -35,6 +35,7 @@ def sweeping(hub: TestHub) -> ReadBack:
     return ReadBack(hub.hub, hub.hub.channels()[0])
 
 
+@pytest.mark.fault(35)
 async def test_a_stock_edited_by_hand_is_repaired_named_and_counted(world):
     _, shop, hub = world
     shop.shown["S4"] = 99
@@ -47,6 +48,7 @@ async def test_a_stock_edited_by_hand_is_repaired_named_and_counted(world):
     ]
 
 
+@pytest.mark.fault(35)
 async def test_a_price_edited_by_hand_is_repaired(world):
     _, shop, hub = world
     shop.price["S0"] = Decimal("8.00")
@@ -54,6 +56,16 @@ async def test_a_price_edited_by_hand_is_repaired(world):
     await hub.settle()
     assert shop.price["S0"] == Decimal("10.00")
     assert hub.ask("SELECT expected, found FROM store_drift") == [("10.00||EUR", "8.00||EUR")]
+
+
+async def test_what_a_shop_has_just_sold_is_no_drift_and_is_not_put_back_on_sale(world):
+    _, shop, hub = world
+    shop.sell({"S4": 2})
+    told = len(shop.history)
+    assert await sweeping(hub).whole() == 0
+    await hub.settle()
+    assert shop.shown["S4"] == 5
+    assert [quantity for sku, quantity in shop.history[told:] if sku == "S4" and quantity > 5] == []
 
 
 async def test_an_amount_written_otherwise_is_no_drift(world):

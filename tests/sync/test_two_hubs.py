@@ -48,6 +48,7 @@ async def world(store):
     await second.close()
 
 
+@pytest.mark.fault(27)
 async def test_the_second_hub_stands_by_and_sends_nothing(world):
     erp, shop, _first, second = world
     assert not await second.lease()
@@ -87,6 +88,7 @@ async def test_a_process_that_starts_again_under_the_same_name_has_a_higher_epoc
     await again.close()
 
 
+@pytest.mark.fault(28)
 async def test_a_hub_that_froze_between_claim_and_send_does_not_send_after_waking(world):
     erp, shop, first, _second = world
     publisher = Publisher(first.hub, first.hub.channels()[0], StockKind())
@@ -105,6 +107,7 @@ async def test_a_hub_that_froze_between_claim_and_send_does_not_send_after_wakin
     assert not first.hub.may_send("shop")
 
 
+@pytest.mark.fault(28, 34)
 async def test_what_a_frozen_hub_was_sending_is_read_back_by_its_successor_before_it_sends(world):
     erp, shop, first, second = world
 
@@ -124,6 +127,7 @@ async def test_what_a_frozen_hub_was_sending_is_read_back_by_its_successor_befor
     assert (shop.shown["A"], shop.history.count(("A", 3)), shop.calls["read_listings"]) == (3, 1, 1)
 
 
+@pytest.mark.fault(27)
 async def test_a_stale_hub_notes_nothing_over_its_successors_knowledge(world):
     erp, shop, first, second = world
 
@@ -142,7 +146,7 @@ async def test_a_stale_hub_notes_nothing_over_its_successors_knowledge(world):
     assert shop.shown["A"] == 2
 
 
-@pytest.mark.fault(61)
+@pytest.mark.fault(47, 61)
 async def test_a_wall_clock_that_jumps_makes_it_refuse_until_it_has_asked_again(world):
     _erp, _shop, first, _ = world
     first.hub.lease_until_ms -= 3_600_000
@@ -151,6 +155,7 @@ async def test_a_wall_clock_that_jumps_makes_it_refuse_until_it_has_asked_again(
     assert first.hub.may_send("shop")
 
 
+@pytest.mark.fault(22, 27)
 async def test_an_order_in_flight_at_a_takeover_is_waited_for_and_not_written_twice(store):
     erp, shop = WorldErp(unique=False), WorldShop(["A"])
     erp.capabilities = replace(erp.capabilities, late_application_s=LATE_S)

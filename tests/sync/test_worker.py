@@ -56,6 +56,7 @@ async def test_a_sale_goes_through_all_loops(world):
     assert hub.hub.epoch == 0
 
 
+@pytest.mark.fault(27)
 async def test_the_second_process_works_when_the_first_one_dies(world):
     erp, shop, hub = world
     first, other = working(hub), hub.beside("hub-b")
@@ -136,6 +137,7 @@ async def test_an_answer_that_cannot_be_read_stops_that_loop_only(world):
     await worker.stop()
 
 
+@pytest.mark.fault(41)
 async def test_refused_credentials_pause_the_connection_and_are_tried_again_every_minute(world, monkeypatch):
     erp, shop, hub = world
     monkeypatch.setattr(watch, "PROBE_S", 0.3)
@@ -253,6 +255,7 @@ async def test_a_renewal_that_took_too_long_sends_nothing_meanwhile_and_stops_no
     await worker.stop()
 
 
+@pytest.mark.fault(41)
 async def test_nobody_is_called_with_refused_credentials_but_to_ask_whether_they_are_good_again(world):
     _, shop, hub = world
     remote = hub.hub.remotes["shop"]

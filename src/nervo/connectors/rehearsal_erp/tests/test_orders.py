@@ -48,6 +48,7 @@ async def test_an_erp_without_unique_keys_takes_duplicates_and_the_look_up_tells
     await erp.close()
 
 
+@pytest.mark.fault(21)
 async def test_a_lost_reply_is_an_unknown_outcome_and_the_order_is_found_under_its_key(desk: Desk) -> None:
     desk.simulator.faults.append(Fault(FaultKind.LOST_REPLY, "POST /api/v1/orders"))
     with pytest.raises(OutcomeUnknown):
@@ -56,6 +57,7 @@ async def test_a_lost_reply_is_an_unknown_outcome_and_the_order_is_found_under_i
     assert found and found.total_gross == Decimal("48.80")
 
 
+@pytest.mark.fault(22)
 async def test_a_late_order_is_there_only_after_a_while(desk: Desk) -> None:
     desk.simulator.faults.append(Fault(FaultKind.LATE, "POST /api/v1/orders", seconds=0.1))
     with pytest.raises(OutcomeUnknown):
@@ -65,6 +67,7 @@ async def test_a_late_order_is_there_only_after_a_while(desk: Desk) -> None:
     assert await desk.erp.find_order("shop-77")
 
 
+@pytest.mark.fault(25)
 @pytest.mark.parametrize(("wrong", "code"), [
     (order(sku="GHOST"), "unknown_sku"),
     (replace(order(), total_gross=Decimal("48.79")), "total_differs"),
@@ -79,6 +82,7 @@ async def test_it_refuses_what_a_gestionale_refuses(desk: Desk, wrong: object, c
     assert refused.value.code == code and not desk.simulator.orders()
 
 
+@pytest.mark.fault(25)
 async def test_it_refuses_an_order_in_a_closed_period(desk: Desk) -> None:
     desk.simulator.sales.closed_until = date(2026, 11, 24)
     with pytest.raises(Rejected) as refused:
@@ -142,6 +146,7 @@ async def test_an_order_that_is_not_there_is_not_found(desk: Desk) -> None:
         await desk.erp.read_order("999")
 
 
+@pytest.mark.fault(29)
 async def test_a_customer_is_found_by_partita_iva_before_e_mail(desk: Desk) -> None:
     made = order()
     first = await desk.erp.create_customer(company(), made, "shop-1")
@@ -150,6 +155,7 @@ async def test_a_customer_is_found_by_partita_iva_before_e_mail(desk: Desk) -> N
     assert await desk.erp.find_customer(company("IT00743110157")) is None
 
 
+@pytest.mark.fault(29)
 async def test_two_customers_with_one_e_mail_ask_a_person(desk: Desk) -> None:
     made = order()
     await desk.erp.create_customer(company("07643520567"), made, "shop-1")
@@ -159,12 +165,14 @@ async def test_two_customers_with_one_e_mail_ask_a_person(desk: Desk) -> None:
     assert refused.value.code == "ambiguous_customer"
 
 
+@pytest.mark.fault(29)
 async def test_two_orders_of_a_new_customer_at_once_make_one_customer(desk: Desk) -> None:
     made = order()
     ids = await asyncio.gather(*(desk.erp.create_customer(made.customer, made, f"shop{n}-anna") for n in range(4)))
     assert len(set(ids)) == 1 and len(desk.simulator.sales.customers) == 1
 
 
+@pytest.mark.fault(25)
 async def test_a_partita_iva_that_cannot_be_is_refused(desk: Desk) -> None:
     with pytest.raises(Rejected) as refused:
         await desk.erp.create_customer(company("07643520568"), order(), "shop-1")

@@ -15,6 +15,7 @@ from nervo.ports.common import Cursor
 PATH = "graphql.json"
 
 
+@pytest.mark.fault(41)
 async def test_a_token_is_granted_once_and_again_before_its_24_hours_are_over(world: World) -> None:
     shop = world.connect(token="", client_id="nervo-client")
     await shop.check()
@@ -30,6 +31,7 @@ def grants(world: World) -> int:
     return sum(seen.path.endswith("access_token") for seen in world.simulator.seen)
 
 
+@pytest.mark.fault(41)
 async def test_a_granted_token_that_was_revoked_is_granted_anew(world: World) -> None:
     shop = world.connect(token="", client_id="nervo-client")
     await shop.check()
@@ -46,6 +48,7 @@ async def test_a_wrong_client_secret_and_a_missing_one_are_auth_failed(world: Wo
         await shop.close()
 
 
+@pytest.mark.fault(41)
 async def test_a_revoked_fixed_token_is_auth_failed(world: World) -> None:
     world.simulator.tokens.clear()
     with pytest.raises(AuthFailed):
@@ -67,6 +70,7 @@ async def test_the_pace_is_learnt_from_the_first_answer(world: World) -> None:
     assert (bucket.rate, bucket.burst) == (1000.0, 20_000.0)
 
 
+@pytest.mark.fault(36)
 async def test_throttled_waits_until_the_bucket_holds_enough(world: World) -> None:
     world.simulator.faults.append(Fault(FaultKind.RATE_LIMITED, PATH))
     with pytest.raises(RateLimited) as caught:

@@ -111,12 +111,14 @@ async def press(client: Client) -> None:
     await client.button("sale.sale", "quote", [7])
 
 
+@pytest.mark.fault(41)
 async def test_many_first_calls_share_one_login(desk: Desk, client: Client):
     desk.script["model.sale.sale.search"] = [result([1])]
     await asyncio.gather(*(client.search("sale.sale", []) for _ in range(5)))
     assert len(desk.sessions) == 1
 
 
+@pytest.mark.fault(41)
 async def test_a_forgotten_session_is_opened_again_and_the_call_repeated(desk: Desk, client: Client):
     desk.script["model.sale.sale.quote"] = [result(None)]
     await press(client)
