@@ -10,7 +10,7 @@ from nervo.ports.shop import Listing
 from nervo.rules.config import ConnectionConfig
 from nervo.store import journal, links, operations, publications
 from nervo.store.database import Tx
-from nervo.sync import source
+from nervo.sync import orders, source
 from nervo.sync.context import Hub
 from nervo.sync.kinds import Kind, PriceKind, StockKind
 
@@ -79,6 +79,8 @@ class ReadBack:
         ]
         differing = [row for row in shown if row[1] != row[2]]
         if differing:
+            if kind.name == "stock":  # it may have sold some, and put them back on sale is the last thing we want
+                await orders.sweep(self.hub, self.channel)
             found = await self.hub.db.write(lambda tx: self._drifted(tx, kind.name, differing))
             log.warning("drift", channel=self.channel.name, kind=kind.name, count=found)
             self.hub.ring(f"publish:{self.channel.name}:{kind.name}")
