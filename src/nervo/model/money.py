@@ -69,7 +69,7 @@ def split(amount: Decimal, weights: list[Decimal], currency: str) -> list[Decima
     shares = [(e // unit) * unit for e in exact]
     missing = int((amount - sum(shares, Decimal(0))) / unit)
     step = unit if missing >= 0 else -unit
-    by_remainder = sorted(range(len(exact)), key=lambda i: shares[i] - exact[i])
+    by_remainder = sorted(range(len(exact)), key=lambda i: abs(exact[i] - shares[i]), reverse=True)
     for i in by_remainder[: abs(missing)]:
         shares[i] += step
     return shares
