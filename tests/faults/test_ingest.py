@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import sqlite3
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,127 +16,32 @@ from structlog.testing import capture_logs
 from nervo.api.ingest import Door, Ingest
 from nervo.bootstrap.hub import knock
 from nervo.cli.serve import routed
-from nervo.errors import Forged
 from nervo.kit.clock import ManualClock, SystemClock
-from nervo.kit.http import Http, ToolBox
-from nervo.kit.signatures import hmac_sha256, matches_base64
 from nervo.kit.simulator import Simulator
-from nervo.kit.text import as_utf8
 from nervo.model.orders import Order
-from nervo.model.parties import Address
 from nervo.ports.common import Cursor, Page
-from nervo.ports.erp import ErpOrder, OrderDraft
-from nervo.ports.shop import Delivery, Hint, WebhookRequest
-from nervo.staging.world import WorldErp, WorldShop
+from nervo.ports.shop import Delivery
+from nervo.staging.world import WorldShop
+from nervo.store import room
 from nervo.store.database import Database
-from nervo.sync import inbox
+from nervo.sync.disk import Disk
 from nervo.sync.front_door import KNOCK_S, OURS, FrontDoor
 from tests.api.test_ingest import Caller
+from tests.faults.line import Erp, Line, door, post
 from tests.hub import TestHub, use_database
 
 PIECE = 65_536
 MEGABYTE = 1 << 20
 
 
-def read_number(topic: str, headers: object, body: bytes) -> tuple[Hint, ...]:
-    return (Hint("order", body.decode()),)
-
-
-def door(name: str, secret: str) -> Door:
-    """Verifies by its own secret."""
-
-    def verify(request: WebhookRequest) -> Delivery:
-        if not matches_base64(request.headers.get("x-hmac", ""), request.body, [secret]):
-            raise Forged("checking a signature")
-        return Delivery("orders", request.headers.get("x-event-id", ""))
-
-    return Door(name, verify)
-
-
-async def post(app, body: Iterator[bytes] | bytes, path: str = "/hooks/shop", secret: str = "s", **headers: str) -> int:
-    """A signed delivery in pieces; what is answered."""
-    pieces = iter([body]) if isinstance(body, bytes) else body
-    signature = base64.b64encode(hmac_sha256(secret, body)) if isinstance(body, bytes) else b""
-    given = [(b"x-hmac", signature), *((k.replace("_", "-").encode(), v.encode()) for k, v in headers.items())]
-    answers: list[dict] = []
-
-    async def receive() -> dict:
-        piece = next(pieces, None)
-        return {
-            "type": "http.request",
-            "body": piece or b"",
-            "more_body": not isinstance(body, bytes) and piece is not None,
-        }
-
-    async def send(message: dict) -> None:
-        answers.append(message)
-
-    await app({"type": "http", "method": "POST", "path": path, "headers": given}, receive, send)
-    return answers[0]["status"]
-
-
-class Erp(WorldErp):
-    """`drafts`: every order as it was sent."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.drafts: list[OrderDraft] = []
-
-    async def create_order(self, draft: OrderDraft) -> ErpOrder:
-        self.drafts.append(draft)
-        return await super().create_order(draft)
-
-
-class Line:
-    """A shop's webhooks into a hub: the route, the inbox, the ERP."""
-
-    def __init__(self, hub: TestHub, erp: Erp, shop: WorldShop) -> None:
-        self.hub, self.erp, self.shop = hub, erp, shop
-        self.app = Ingest(hub.hub.db, {"shop": door("shop", "s")}, hub.clock)
-
-    async def post(self, body: bytes, **headers: str) -> int:
-        return await post(self.app, body, **headers)
-
-    async def drain(self, reader=read_number) -> None:
-        await inbox.drain(self.hub.hub, {"shop": reader})
-        await self.hub.settle()
-
-    def kept(self) -> list[tuple[object, ...]]:
-        return self.hub.ask("SELECT body FROM store_inbox ORDER BY id")
-
-    def problems(self) -> list[tuple[object, ...]]:
-        return self.hub.ask("SELECT code, key FROM store_problem WHERE state = 'open' ORDER BY code, key")
-
-
-@pytest.fixture
-async def line(store: str):
-    erp, shop = Erp(), WorldShop(["A"])
-    erp.stock("A", 100)
-    hub = await TestHub(erp, {"shop": shop}).start()
-    yield Line(hub, erp, shop)
-    await hub.close()
-
-
-@pytest.mark.fault(7)
-async def test_a_hub_that_hangs_everywhere_still_acknowledges(store: str) -> None:
-    db, never = Database(), asyncio.Event()
-    app = Ingest(db, {"shop": door("shop", "s")}, ManualClock(), ring=lambda bell: None)
-    tasks = [asyncio.create_task(never.wait()) for _ in range(100)]
-    async with asyncio.timeout(5):
-        assert await asyncio.gather(*(post(app, b"%d" % i) for i in range(200))) == [200] * 200
-    for task in tasks:
-        task.cancel()
-    db.close()
-
-
 @pytest.mark.fault(7)
 async def test_nobody_outside_is_called_before_the_acknowledgement(line: Line) -> None:
     number = line.shop.sell({"A": 1})
     calls = (dict(line.erp.calls), dict(line.shop.calls))
-    line.erp.faults.down = line.shop.faults.down = TimeoutError("hanging")  # type: ignore[assignment]
     assert await line.post(number.encode()) == 200
     assert (dict(line.erp.calls), dict(line.shop.calls)) == calls
-    line.erp.faults.down = line.shop.faults.down = None
+    assert line.hub.ask("SELECT count(*) FROM store_inbox WHERE state = 'new'") == [(1,)]
+    assert line.hub.ask("SELECT count(*) FROM store_saleorder") == [(0,)]
 
 
 @pytest.mark.fault(12)
@@ -196,6 +98,30 @@ async def test_a_full_database_refuses_says_so_and_takes_again_when_there_is_roo
     small_disk(None)
     assert await post(app, b"again") == 200
     assert db.read_now(lambda tx: tx.rows("SELECT count(*) FROM store_inbox")) == [(acknowledged + 1,)]
+    db.close()
+
+
+@pytest.mark.fault(9)
+async def test_a_disk_that_gets_full_is_a_problem_until_there_is_room_again(line: Line, monkeypatch) -> None:
+    disk = Disk(line.hub.hub)
+    for left, problems in (
+        (600, []),
+        (511, [("disk_low", "disk")]),
+        (0, [("disk_low", "disk")]),
+        (600, []),
+        (None, []),
+    ):
+        monkeypatch.setattr(room, "free_mb", lambda left=left: left)
+        await disk.step()
+        assert line.problems() == problems
+
+
+@pytest.mark.fault(9)
+async def test_the_room_on_sqlites_own_disk_is_what_is_looked_at(store: str) -> None:
+    db = Database()
+    free = await db.read(lambda tx: room.free_mb())
+    assert (free is None) == (db.vendor == "postgresql")
+    assert free is None or free > 0
     db.close()
 
 
@@ -303,111 +229,6 @@ def caller(store: str):
     made.app = Ingest(db, {"shop": Door("shop", lambda request: Delivery("orders"))}, ManualClock())
     yield made
     db.close()
-
-
-CITY = "Città d'Oro – שלום \N{RIGHT-TO-LEFT OVERRIDE} 😀"
-
-
-@pytest.mark.fault(19)
-@pytest.mark.parametrize(
-    ("body", "content_type"),
-    [
-        ('{"city": "Città"}'.encode("latin-1"), "application/json; charset=ISO-8859-1"),
-        ('{"city": "Città"}'.encode("utf-16"), "application/json"),
-        ('{"city": "Città"}'.encode("utf-16-be"), "application/json; charset=utf-16-be"),
-        ('\ufeff{"city": "Città"}'.encode(), "application/json"),
-        (b'{"city": "Citt\\u00e0"}', ""),
-    ],
-    ids=["latin-1", "UTF-16", "UTF-16 without mark", "BOM", "escaped"],
-)
-def test_text_is_read_as_its_mark_or_its_header_says(body: bytes, content_type: str) -> None:
-    assert as_utf8(body, content_type).replace(b"\\u00e0", "à".encode()) == '{"city": "Città"}'.encode()
-
-
-@pytest.mark.fault(19)
-@pytest.mark.parametrize(
-    ("body", "read"),
-    [
-        (rb'"a \ud800 b"', rb'"a \ufffd b"'),
-        (rb'"\udc00\ud83d\ude00"', rb'"\ufffd\ud83d\ude00"'),
-        (rb'"NUL \u0000"', rb'"NUL \ufffd"'),
-        (rb'"a path C:\\ud800 \\u0000"', rb'"a path C:\\ud800 \\u0000"'),
-        (CITY.encode(), CITY.encode()),
-        ('"Città"'.encode("latin-1"), '"Città"'.encode("latin-1")),
-    ],
-    ids=["half", "the other half", "NUL", "no escape at all", "right to left", "undeclared latin-1"],
-)
-def test_half_characters_are_marked_and_everything_else_is_left_alone(body: bytes, read: bytes) -> None:
-    assert as_utf8(body, "application/json") == read
-
-
-@pytest.mark.fault(19)
-async def test_an_answer_with_a_mark_before_it_is_read(store: str) -> None:
-    class Marked(Simulator):
-        def routes(self) -> list[web.RouteDef]:
-            return [web.get("/orders", self.orders)]
-
-        async def orders(self, request: web.Request) -> web.Response:
-            return web.Response(body='\ufeff{"city": "Città \\ud800"}'.encode(), content_type="application/json")
-
-    server = Marked()
-    async with server.serve():
-        http = Http(server.url, ToolBox())
-        answer = await http.call("GET", "/orders")
-        await http.close()
-    assert answer.json("reading") == {"city": "Città \ufffd"}
-
-
-@pytest.mark.fault(19)
-@pytest.mark.parametrize("body", ["7".encode("utf-16"), "\ufeff7".encode(), b"7"], ids=["UTF-16", "BOM", "ASCII"])
-async def test_a_delivery_in_another_encoding_is_kept_as_it_came_and_read(line: Line, body: bytes) -> None:
-    for _ in range(7):
-        line.shop.sell({"A": 1})
-    assert await line.post(body) == 200
-    await line.drain()
-    assert bytes(line.kept()[0][0]) == body  # type: ignore[arg-type]
-    assert line.problems() == []
-
-
-@pytest.mark.fault(19)
-async def test_a_customers_own_script_reaches_the_erp_letter_for_letter(line: Line) -> None:
-    number = line.shop.sell({"A": 1})
-    line.shop.change(number, billing=Address(name="Łukasz 'O’Neil'", city=CITY))
-    await line.drain()
-    (draft,) = line.erp.drafts
-    assert (draft.order.billing.name, draft.order.billing.city) == ("Łukasz 'O’Neil'", CITY)
-
-
-@pytest.mark.fault(19)
-async def test_a_garbled_address_is_held_until_a_person_has_corrected_it(line: Line) -> None:
-    bad, fine = line.shop.sell({"A": 1}), line.shop.sell({"A": 1})
-    line.shop.change(bad, billing=Address(city="Citt\ufffd"))
-    await line.drain()
-    assert (len(line.erp.book), line.problems()) == (1, [("garbled_text", bad)])
-    ((id,),) = line.hub.ask("SELECT id FROM store_saleorder WHERE external_id = %s", bad)
-    await line.hub.command("order.correct", order_id=id, changes={"billing": {"city": "Città"}})
-    await line.hub.settle()
-    assert (len(line.erp.book), line.problems(), line.erp.drafts[-1].order.billing.city) == (2, [], "Città")
-    assert fine
-
-
-@pytest.mark.fault(19, 57)
-@pytest.mark.parametrize("text", ["half \ud800 a character", "NUL \0"], ids=["surrogate", "NUL"])
-async def test_an_order_that_no_database_can_keep_is_a_problem_and_the_others_go_on(line: Line, text: str) -> None:
-    bad, fine = line.shop.sell({"A": 1}), line.shop.sell({"A": 1})
-    party = line.shop.sold[bad].customer
-    line.shop.change(bad, customer=replace(party, name=text))
-    await line.drain()
-    later = line.shop.sell({"A": 1})
-    await line.post(bad.encode())
-    await line.post(later.encode())
-    await line.drain()
-    assert [key.split("-")[1] for key in line.erp.book] == [fine, later]
-    assert line.problems() == [("unreadable_order", bad)]
-    line.shop.change(bad, customer=party)
-    line.hub.clock.advance(120)
-    await line.hub.settle()
-    assert (len(line.erp.book), line.problems()) == (3, [])
 
 
 @pytest.mark.fault(4)
