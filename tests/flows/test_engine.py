@@ -167,6 +167,24 @@ async def test_a_refusal_or_a_bug_is_told_once_and_the_next_flow_goes_on(engine,
 
 
 @EVERY
+@pytest.mark.parametrize("error", [Unavailable("calling"), Rejected("writing"), KeyError("bug")])
+async def test_what_cannot_be_told_because_the_store_is_away_is_tried_again(engine, work, error):
+    told = work.failed
+    away = [Unavailable("writing to the store")]
+
+    async def failed(*what):
+        if away:
+            raise away.pop()
+        await told(*what)
+
+    engine._failed = failed
+    work.errors[:] = [error, Rejected("writing")]
+    engine.start("first", 1)
+    await idle(engine)
+    assert len(work.runs) == 2 and work.told == [("first", 1, "Rejected")]
+
+
+@EVERY
 async def test_what_is_dropped_neither_runs_on_nor_is_told_and_can_be_started_again(engine, work):
     work.go.clear()
     engine.start("first", 1)

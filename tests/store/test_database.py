@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError, connection
@@ -105,4 +106,21 @@ async def test_a_connection_that_was_cut_is_made_again(store: str) -> None:
     assert await db.read(lambda tx: tx.rows("SELECT 1")) == [(1,)]
     await db.read(lambda tx: tx.rows(cut))
     assert await db.write(lambda tx: tx.run(COUNT, ("a", 1))) == 1
+    db.close()
+
+
+def test_reading_from_a_database_that_is_away_is_a_machines_error_and_goes_on_later(store: str, tmp_path: Path) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("the same code; a server of its own is stopped in tests/prove/kills")
+    db, names = Database(readers=1), "SELECT name FROM store_counter"
+    assert db.read_now(lambda tx: tx.rows(names)) == []
+    db.read_now(lambda tx: connection.close())
+    file, elsewhere = Path(connection.settings_dict["NAME"]), tmp_path / "elsewhere"
+    file.rename(elsewhere)
+    file.mkdir()
+    with pytest.raises(Unavailable):
+        db.read_now(lambda tx: tx.rows(names))
+    file.rmdir()
+    elsewhere.rename(file)
+    assert db.read_now(lambda tx: tx.rows(names)) == []
     db.close()

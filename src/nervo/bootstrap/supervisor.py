@@ -10,7 +10,7 @@ from nervo.bootstrap.connections import Connections, connect_all
 from nervo.bootstrap.hub import Running
 from nervo.bootstrap.presence import Presence
 from nervo.bootstrap.vault import Vault
-from nervo.errors import NervoError
+from nervo.errors import NervoError, Unavailable
 from nervo.kit.clock import Clock
 from nervo.rules.config import Config
 from nervo.store import bells, journal
@@ -47,7 +47,7 @@ class Supervisor:
         self.running: Running | None = None
 
     async def run(self) -> None:
-        """Until cancelled. Without an ERP in the configuration it waits for one."""
+        """Until cancelled. Without an ERP in the configuration it waits for one, without its store for that."""
         async with asyncio.TaskGroup() as group:
             group.create_task(bells.listen(self._rung))
             group.create_task(self._keep_running())
@@ -58,12 +58,27 @@ class Supervisor:
 
     async def _keep_running(self) -> None:
         while True:
-            version, document = await asyncio.to_thread(configuration.live, self._db)
+            version, document = await self._live()
             config = configuration.checked(document)
-            if config.erp:
-                await self._run(config, version)
-            else:
-                await self._until_changed(version)
+            try:
+                if config.erp:
+                    await self._run(config, version)
+                else:
+                    await self._until_changed(version)
+            except Unavailable as error:
+                await self._without_store(error)
+
+    async def _live(self) -> tuple[int, str]:
+        """The live configuration, as soon as the store can tell it."""
+        while True:
+            try:
+                return await asyncio.to_thread(configuration.live, self._db)
+            except Unavailable as error:
+                await self._without_store(error)
+
+    async def _without_store(self, error: Unavailable) -> None:
+        log.warning("store_unavailable", doing=error.doing, said=error.said)
+        await self._clock.sleep(LOOK_S)
 
     async def _run(self, config: Config, version: int) -> None:
         connections = await asyncio.to_thread(connect_all, self._db, self._vault, config, self._clock)
@@ -74,10 +89,16 @@ class Supervisor:
             else:
                 await self._clock.sleep(AGAIN_S)
         finally:
-            if self.running:
-                await self.running.stop()
-                self.running = None
+            await self._stop()
             await connections.close()
+
+    async def _stop(self) -> None:
+        running, self.running = self.running, None
+        if running:
+            try:
+                await running.stop()
+            except Unavailable as error:  # the lease runs out by itself
+                log.warning("lease_not_given", said=error.said)
 
     async def _start(self, config: Config, connections: Connections) -> bool:
         running = Running(
@@ -103,7 +124,7 @@ class Supervisor:
         return True
 
     async def _until_changed(self, version: int) -> None:
-        while (await asyncio.to_thread(configuration.live, self._db))[0] == version:
+        while (await self._live())[0] == version:
             await self._clock.sleep(LOOK_S)
 
     def _report(self, tx: Tx, connections: Connections) -> None:

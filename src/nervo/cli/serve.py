@@ -18,6 +18,7 @@ from nervo.bootstrap.presence import Presence
 from nervo.bootstrap.settings import Settings
 from nervo.bootstrap.supervisor import Supervisor
 from nervo.cli.opened import Opened, opened
+from nervo.errors import Unavailable
 from nervo.kit.clock import SystemClock
 from nervo.store import bells
 from nervo.store.database import Database
@@ -156,12 +157,14 @@ async def _follow_doors(store: Opened, doors: Doors) -> None:
 
     version = -1
     while True:
-        latest, document = await asyncio.to_thread(configuration.live, store.db)
-        if latest != version:
-            version, config = latest, configuration.checked(document)
-            made = await asyncio.to_thread(connect_all, store.db, store.vault, config, SystemClock())
-            doors.doors.clear()
-            doors.doors.update({name: Door(name, verify) for name, verify in made.verifiers.items()})
+        with suppress(Unavailable):  # the store comes back
+            latest, document = await asyncio.to_thread(configuration.live, store.db)
+            if latest != version:
+                config = configuration.checked(document)
+                made = await asyncio.to_thread(connect_all, store.db, store.vault, config, SystemClock())
+                version = latest
+                doors.doors.clear()
+                doors.doors.update({name: Door(name, verify) for name, verify in made.verifiers.items()})
         await asyncio.sleep(1.0)
 
 

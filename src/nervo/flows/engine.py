@@ -65,6 +65,7 @@ class MemoryEngine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._queued.clear()
+        self._tasks.clear()  # one that was cancelled before it began has not taken itself out
 
     async def stop(self) -> None:
         await self.drop()
@@ -94,12 +95,19 @@ class MemoryEngine:
             except TRIED_AGAIN as error:
                 if isinstance(error, Unavailable):
                     self._gate.trouble()
-                await self._failed(name, document, error)
-                return error
+                return await self._unnoted(name, document, error) or error
             except Exception as error:  # noqa: BLE001 - a refusal or a bug: a person is asked, the other documents go on
-                await self._failed(name, document, error)
+                return await self._unnoted(name, document, error)
             else:
                 self._gate.well()
+        return None
+
+    async def _unnoted(self, name: str, document: int, error: Exception) -> NervoError | None:
+        """What kept a failure from being written down: then it is tried again, so that nobody misses it."""
+        try:
+            await self._failed(name, document, error)
+        except Unavailable as away:
+            return away
         return None
 
     async def _once(self, name: str, document: int) -> None:

@@ -129,7 +129,7 @@ class Database:
         return self.submit(work).result()
 
     async def read(self, work: Callable[[Tx], T]) -> T:
-        """Runs a read beside the writers."""
+        """Runs a read beside the writers. Raises Unavailable when the database does not answer."""
         return await asyncio.wrap_future(self._readers.submit(_read, work))
 
     def read_now(self, work: Callable[[Tx], T]) -> T:
@@ -258,9 +258,12 @@ def _alone(work: Callable[[Tx], T]) -> T:
         except (OperationalError, InterfaceError) as error:
             _give_back(error)
             if attempt == ATTEMPTS or _full_or_locked(error):
-                raise Unavailable("writing to the store", str(error), code="store_unavailable",
-                                  fix="Free disk space or start the database.") from error  # fmt: skip
+                raise _unavailable("writing to the store", error) from error
     raise AssertionError("unreachable")
+
+
+def _unavailable(doing: str, error: Exception) -> Unavailable:
+    return Unavailable(doing, str(error), code="store_unavailable", fix="Free disk space or start the database.")
 
 
 def _full_or_locked(error: Exception) -> bool:
@@ -279,7 +282,11 @@ def _read(work: Callable[[Tx], T]) -> T:
         return _looked(work)
     except (OperationalError, InterfaceError) as error:
         _give_back(error)
+    try:
         return _looked(work)
+    except (OperationalError, InterfaceError) as error:
+        _give_back(error)
+        raise _unavailable("reading from the store", error) from error
 
 
 def _looked(work: Callable[[Tx], T]) -> T:

@@ -64,6 +64,7 @@ class Worker:
             log.info("standby", owner=self.hub.owner)
 
     async def stop(self) -> None:
+        """Raises Unavailable where the store is away: then the lease runs out by itself."""
         await _cancel([t for t in (self._governor, self._opening) if t])
         await self._halt()
         await lease.give(self.hub)

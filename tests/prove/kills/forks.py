@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -110,7 +111,10 @@ def forked(work: Callable[[], None]) -> int:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             work()
             code = 0
+    except BaseException:  # noqa: BLE001 - the last word of this child
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(code)
 
 

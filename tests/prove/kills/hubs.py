@@ -15,7 +15,7 @@ from nervo.staging.trading import World
 from tests.postgres import free_port
 
 KILLED = -signal.SIGKILL
-LATE_S = 1.5
+LATE_S = 3.0
 LEASE_S = 8.0
 START_S = 60.0
 
@@ -107,7 +107,9 @@ class Hubs:
 
 
 @asynccontextmanager
-async def hubs(folder: Path, database_url: str, name: str = "hub", *, late_s: float = LATE_S, lease_s: float = LEASE_S) -> AsyncIterator[Hubs]:
+async def hubs(
+    folder: Path, database_url: str, name: str = "hub", *, late_s: float = LATE_S, lease_s: float = LEASE_S
+) -> AsyncIterator[Hubs]:
     """A place for hub processes; none is left when the block ends, however it ends."""
     port = free_port()
     arguments = [str(folder), database_url, str(port), name, str(late_s), str(lease_s)]

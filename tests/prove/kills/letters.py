@@ -96,7 +96,9 @@ class Faithful(Postman):
 class Correspondence:
     """Many signed deliveries over several connections at once: new ones, old ones again, some twice in the same moment."""
 
-    def __init__(self, world: World, sender: Sender, chance: Random, *, connections: int = 6, pause_s: float = 0.05) -> None:
+    def __init__(
+        self, world: World, sender: Sender, chance: Random, *, connections: int = 6, pause_s: float = 0.05
+    ) -> None:
         self.world, self.sender, self.chance = world, sender, chance
         self.connections, self.pause_s = connections, pause_s
         self._old: deque[tuple[str, dict[str, str], bytes]] = deque(maxlen=400)

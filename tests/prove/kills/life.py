@@ -21,7 +21,7 @@ from tests.prove.kills.letters import Correspondence, Faithful, Record, Sender, 
 from tests.prove.kills.oracle import Tables, deliveries, settled
 
 ORDER_EVERY_S = 0.15
-EARLY_SHARE, EARLY_S = 0.2, 0.4
+EARLY_SHARE, EARLY_S = 0.35, 1.0
 SOONEST_S, LATEST_S = 0.02, 0.8
 REST_S = 90.0
 CRASH_EVERY = 10
@@ -114,7 +114,9 @@ class Life:
         tally.checks += 1
         tally.lost, tally.repeated = len(lost), len(repeated)
         tally.acknowledged, tally.cut = len(self.record.acknowledged), self.record.cut
-        tally.orders = Counter(orders=result.orders, in_erp=result.in_erp, held=result.held, duplicates=result.duplicates, lost=result.lost)
+        tally.orders = Counter(
+            orders=result.orders, in_erp=result.in_erp, held=result.held, duplicates=result.duplicates, lost=result.lost
+        )
         found = [*(f"lost {letter}" for letter in lost[:3]), *(f"twice {letter}" for letter in repeated[:3]), *wrong]
         tally.violations += [f"{self.where}, kill {tally.kills}: {what}" for what in found]
 
@@ -130,11 +132,18 @@ class Life:
 
     async def trade(self) -> None:
         """What people do and what goes wrong besides kills, while `busy` is set."""
-        chance, habits = self.chance, ((self.people.count, 0.4), (self.people.pack, 0.35), (self.people.pay_later, 0.15),
-                                       (self.people.think_better, 0.04), (self.people.reprice, 0.03), (self.people.restock, 0.5))  # fmt: skip
+        chance, people = self.chance, self.people
+        habits = (
+            (people.count, 0.4),
+            (people.pack, 0.35),
+            (people.pay_later, 0.15),
+            (people.think_better, 0.04),
+            (people.reprice, 0.03),
+            (people.restock, 0.5),
+        )
         while True:
             await self.busy.wait()
-            self.people.buy(doubtful=chance.random() < 0.02)
+            people.buy(doubtful=chance.random() < 0.02)
             for habit, share in habits:
                 if chance.random() < share:
                     habit()

@@ -52,10 +52,10 @@ def deliveries(record: Record, tables: Tables) -> tuple[list[Letter], list[Lette
         bodies[connection, topic, digest].add(id)
         if event:
             events[connection, event].add(id)
-    found = {
-        letter: len(bodies[letter.connection, letter.topic, letter.digest] | (events[letter.connection, letter.event] if letter.event else set()))
-        for letter in record.acknowledged
-    }  # fmt: skip
+    found: dict[Letter, int] = {}
+    for letter in record.acknowledged:
+        same = bodies[letter.connection, letter.topic, letter.digest]
+        found[letter] = len(same | events[letter.connection, letter.event] if letter.event else same)
     return [letter for letter, n in found.items() if n == 0], [letter for letter, n in found.items() if n > 1]
 
 

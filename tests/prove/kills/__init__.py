@@ -1,0 +1,1 @@
+"""Real kills of real processes: what is acknowledged is kept, and every effect happens once."""

@@ -1,0 +1,80 @@
+"""The campaign of kills: lives on SQLite and on PostgreSQL, added up."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from tests.prove.kills.ground import Ground, crash, postgresql, sqlite
+from tests.prove.kills.hubs import LATE_S, Ended
+from tests.prove.kills.life import Life, Tally, life
+from tests.prove.parts import Say
+
+PER_LIFE, CHECK_EVERY = 250, 50
+Make = Callable[[], AbstractContextManager[Ground]]
+GROUNDS: dict[str, Make] = {"SQLite": sqlite, "PostgreSQL": postgresql}
+
+
+def campaign(kind: str, kills: int, seed: int, say: Say, *, keep: bool = False) -> Tally:
+    """So many kills on databases of one kind. Every other life has an ERP that takes a second order under the same key."""
+    total = Tally()
+    while total.kills < kills and not total.violations:
+        number = min(PER_LIFE, kills - total.kills)
+        with GROUNDS[kind]() as ground:
+            unique = bool(seed % 2)
+            lived = asyncio.run(_live(ground, number, seed, unique=unique))
+            if lived.violations and keep:
+                say(
+                    f"kept in {shutil.copytree(ground.folder, tempfile.mkdtemp(prefix='nervo-kept-'), dirs_exist_ok=True)}"
+                )
+        total.add(lived)
+        say(f"{kind}, seed {seed}, {'unique keys' if unique else 'no unique keys'}: {line(lived)}")
+        seed += 1
+    return total
+
+
+async def _live(ground: Ground, kills: int, seed: int, *, unique: bool) -> Tally:
+    crashing = partial(crash, ground.server, Random(seed)) if ground.server else None
+    async with life(ground.folder, ground.url, seed, unique=unique, crash=crashing) as lived:
+        try:
+            await lived.kill_many(kills, CHECK_EVERY)
+        except Ended as ended:
+            lived.tally.violations.append(f"seed {seed}, kill {lived.tally.kills}: {ended}; {_said(ground.folder)}")
+        await _last_look(lived)
+    return lived.tally
+
+
+async def _last_look(lived: Life) -> None:
+    tally = lived.tally
+    if lived.hubs.pid:
+        await lived.hubs.kill()
+    if not lived.tables.sound():
+        tally.violations.append(f"{lived.where}: the database is damaged")
+    if tally.lag_s > LATE_S:
+        tally.violations.append(
+            f"{lived.where}: the simulators were {tally.lag_s:.1f} s late, more than they promise; nothing is proven"
+        )
+
+
+def _said(folder: Path) -> str:
+    return " | ".join(
+        line
+        for file in (folder / "hub.log", folder / "hub.err")
+        if file.exists()
+        for line in file.read_text().splitlines()[-3:]
+    )
+
+
+def line(tally: Tally) -> str:
+    crashes = f" database crashes {tally.crashes}" if tally.crashes else ""
+    return (
+        f"kills {tally.kills}{crashes} acknowledged {tally.acknowledged} lost {tally.lost} duplicated {tally.repeated} "
+        f"cut off in between {tally.cut} orders {tally.orders['orders']} in_erp {tally.orders['in_erp']} held {tally.orders['held']} "
+        f"duplicates {tally.orders['duplicates']} checks {tally.checks} kills/s {tally.kills / max(tally.seconds, 1):.2f}"
+    )
