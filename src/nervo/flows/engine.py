@@ -65,7 +65,9 @@ class MemoryEngine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._queued.clear()
-        self._tasks.clear()  # one that was cancelled before it began has not taken itself out
+        for document, task in list(self._tasks.items()):
+            if task in tasks:  # one that was cancelled before it began has not taken itself out
+                del self._tasks[document]
 
     async def stop(self) -> None:
         await self.drop()

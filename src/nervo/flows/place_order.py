@@ -185,6 +185,8 @@ class PlaceOrder:
             refresh.want(tx, self.hub.config.erp, "stock", skus, "hub", now)
             journal.close(tx, kept.connection, "order", kept.external_id, "nervo", but="order_edited")
             journal.event(tx, kept.id, "erp_order_confirmed", now, number=confirmed.number)
+            if not kept.approved:
+                _still_equal(self.hub, tx, kept, confirmed)
 
         await self.hub.db.write(note)
         self.hub.ring("stock")
@@ -193,6 +195,25 @@ class PlaceOrder:
         found = await self._kept(kept.id)
         assert found
         return found
+
+
+def _still_equal(hub: Hub, tx: Tx, kept: Kept, confirmed: ErpOrder) -> None:
+    """Confirming may price anew: what the ERP then has is told, since it cannot be held any more."""
+    order = kept.order
+    if (confirmed.total_gross, confirmed.currency) == (order.total_gross, order.currency):
+        return
+    journal.problem(
+        tx,
+        "erp_changed_total",
+        kept.connection,
+        "order",
+        kept.external_id,
+        hub.now_ms(),
+        order_id=kept.id,
+        said=f"{confirmed.total_gross} {confirmed.currency}",
+        fix="Correct the sale in the ERP, then ignore this.",
+        money=f"{order.total_gross} {order.currency}",
+    )
 
 
 def _customer_key(kept: Kept) -> str:

@@ -32,6 +32,7 @@ STATUS: dict[int, type[NervoError]] = {
 FIXES = {
     "unknown_sku": "Create the SKU in the ERP, then press Retry.",
     "period_closed": "Open the period in the ERP or correct the order's date, then press Retry.",
+    "bad_vat": "Compare the article's VAT rate in the ERP with the order's, then press Retry.",
     "bad_vat_number": "Correct the customer's partita IVA, then press Retry.",
     "bad_tax_code": "Correct the customer's codice fiscale, then press Retry.",
     "total_differs": "Compare the order's lines with its total, then press Retry.",
