@@ -112,3 +112,16 @@ async def test_an_order_that_could_not_be_read_once_is_no_problem_any_more_when_
     await hub.settle()
     assert hub.ask(OPEN) == []
     await hub.close()
+
+
+async def test_an_amount_that_is_none_is_an_answer_that_nobody_can_read(store: str, shop: WorldShop) -> None:
+    """A signalling NaN, a number of a thousand digits: reckoning with them raises ArithmeticError, which is nobody else's fault."""
+    hub = await hub_of(erp_with_stock(), shop)
+
+    async def order(external_id: str) -> None:
+        Decimal("1E+999") % Decimal("0.01")
+
+    shop.order = order  # type: ignore[assignment, method-assign]
+    with pytest.raises(Misunderstood, match="InvalidOperation"):
+        await hub.hub.remotes["web"].call("order", "1")
+    await hub.close()

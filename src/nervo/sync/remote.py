@@ -23,6 +23,7 @@ from nervo.kit.clock import Clock
 from nervo.kit.crashpoint import crashpoint
 from nervo.kit.http import Exchange
 from nervo.kit.pacing import BULK, NORMAL, URGENT, Breaker, Budget, Chance, Longest, may_leave, urgency
+from nervo.kit.rows import UNREADABLE
 from nervo.sync.fence import LostLease, Paused
 
 T = TypeVar("T")
@@ -146,7 +147,7 @@ class Remote:
             if isinstance(error, AuthFailed):
                 self.refused = error
             raise
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except UNREADABLE as error:
             failure_ = Misunderstood(f"{operation} on {self.name}", f"{type(error).__name__}: {error}")
             self.last_error = failure_
             raise failure_ from error
