@@ -31,13 +31,13 @@ class PlaceOrder:
     async def __call__(self, order_id: int) -> None:
         order_in_hand.set(order_id)
         kept = await self._kept(order_id)
-        if kept is None or kept.state not in ("received", "in_erp"):
+        if kept is None or kept.state not in ("received", "in_erp", "shipped"):
             return
         if kept.cancel_wanted and not kept.erp_id:
             return  # cancel_order follows, and waits out what is pending
         kept = await self._customer(kept)
         written = await self._write(kept)
-        if not await self._totals_agree(kept, written):
+        if kept.state != "shipped" and not await self._totals_agree(kept, written):
             return
         await self._confirm(kept, written)
         await record_payments(self.hub, kept.id)
@@ -175,7 +175,7 @@ class PlaceOrder:
             orders.set_fields(
                 tx,
                 kept.id,
-                state="in_erp",
+                state="shipped" if kept.state == "shipped" else "in_erp",  # a shipment may have been told of meanwhile
                 confirmed_ms=now,
                 erp_state=confirmed.raw_state,
                 erp_number=confirmed.number,

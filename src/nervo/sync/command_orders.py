@@ -36,7 +36,7 @@ def again(hub: Hub, tx: Tx, kept: Kept, actor: str) -> Flows:
     if kept.state in ("held", "waiting"):
         flow = reconsider(hub, tx, kept.id, actor)
         return [flow] if flow else []
-    if kept.state == "received":
+    if kept.state == "received" or (kept.state == "shipped" and not kept.confirmed_ms):
         return [hub.want(tx, "place_order", kept.id)]
     if kept.confirmed_ms and not kept.cancelled_ms:
         return [hub.want(tx, flow, kept.id) for flow in ("update_payment", "mark_shipped")]
