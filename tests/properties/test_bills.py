@@ -51,6 +51,7 @@ def from_vendure(bill: Bill) -> tuple[Order, str]:
 SHOPS = {"woocommerce": from_woocommerce, "shopify": from_shopify, "vendure": from_vendure}
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize("shop", SHOPS)
 @given(bill=bills.BILLS)
 @examples(60)
