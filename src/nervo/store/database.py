@@ -198,8 +198,8 @@ def _attempt(group: list[Job]) -> list[tuple[Any, Exception | None]]:
     with _transaction(durable=any(job.durable for job in group)) as tx:
         results: list[tuple[Any, Exception | None]]
         results = [(group[0].work(tx), None)] if len(group) == 1 else [_savepoint(tx, job) for job in group]
-        crashpoint("commit")
-    crashpoint("committed")
+        crashpoint("commit", group)
+    crashpoint("committed", group)
     return results
 
 

@@ -130,10 +130,10 @@ class Remote:
         try:
             if operation in WRITES:
                 self.may_write(self.name)
-            crashpoint(f"call {operation}")
+            crashpoint("call", operation)
             async with asyncio.timeout(self.timeout_s):
                 result = await method(*args)
-            crashpoint(f"called {operation}")
+            crashpoint("called", operation)
             return result
         except TimeoutError as error:
             kind = OutcomeUnknown if operation in WRITES else Unavailable

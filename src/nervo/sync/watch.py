@@ -70,11 +70,11 @@ class Watch:
         health.forget(tx, now - int(FORGET_S * 1000))
         if not self.hub.active:
             return
-        for b in beats:
-            if b.state == "late":
-                self._alarm(tx, "loop_stuck", b.loop, {"loop": b.loop, "since_ms": b.turned_ms})
-            else:
-                journal.close_code(tx, "loop_stuck", "", "loop", b.loop, "nervo")
+        stuck = [b for b in beats if b.state == "late"]
+        for b in stuck:
+            self._alarm(tx, "loop_stuck", b.loop, {"loop": b.loop, "since_ms": b.turned_ms})
+        for loop in sorted(journal.open_keys(tx, "loop_stuck", "loop") - {b.loop for b in stuck}):
+            journal.close_code(tx, "loop_stuck", "", "loop", loop, "nervo")
         self._late(tx, now)
 
     def _late(self, tx: Tx, now_ms: int) -> None:

@@ -87,7 +87,9 @@ class History:
         self.scene = Scene(seed, loop, net)
         chance = self.scene.chance
         self.scene.build(
-            unique_keys=chance.random() < 0.5, poll_s=chance.choice((2.0, 10.0, 20.0)), moment_s=chance.choice((0.002, 0.02))
+            unique_keys=chance.random() < 0.5,
+            poll_s=chance.choice((2.0, 10.0, 20.0)),
+            moment_s=chance.choice((0.002, 0.02)),
         )
         self.weather = Weather(self.scene)
         self.oracles = Oracles(self.scene)
@@ -156,7 +158,7 @@ class History:
         for simulator in self.scene.simulators.values():
             simulator.down = False
             simulator.faults.clear()
-        self.scene.crash_in = 0
+        self.scene.counting = False
 
     async def _rest(self) -> None:
         """Until the books agree, then a while longer: what agrees by chance does not stay so."""

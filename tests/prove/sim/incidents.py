@@ -19,7 +19,16 @@ from tests.prove.sim.scene import ERP_LATE_S, Scene
 SHOP_LATE_S = 60.0
 RATES = (0.0, 0.0, 0.01, 0.03, 0.1)
 OUTWARD = (Trouble.DROP, Trouble.HANG, Trouble.LOST, Trouble.MUTE, Trouble.LATE, Trouble.SLOW, Trouble.CUT)
-INWARD = (Trouble.DROP, Trouble.HANG, Trouble.LOST, Trouble.MUTE, Trouble.LATE, Trouble.SLOW, Trouble.TWICE, Trouble.TWICE)
+INWARD = (
+    Trouble.DROP,
+    Trouble.HANG,
+    Trouble.LOST,
+    Trouble.MUTE,
+    Trouble.LATE,
+    Trouble.SLOW,
+    Trouble.TWICE,
+    Trouble.TWICE,
+)
 Incident = Callable[[Scene], Awaitable[None]]
 
 
@@ -58,12 +67,12 @@ async def kill(scene: Scene) -> None:
 
 async def crash(scene: Scene) -> None:
     """A process dies at one of the next crashpoints."""
-    scene.crash_in = scene.chance.randint(1, 150)
+    scene.crash_in, scene.counting = scene.chance.randint(1, 150), True
     for _ in range(120):
         await asyncio.sleep(1.0)
-        if scene.crash_in == 0:
+        if not scene.counting:
             break
-    scene.crash_in = 0
+    scene.counting = False
     for process in [p for p in scene.processes if not p.party.alive]:
         await scene.kill(process)
     if not scene.living():
@@ -118,7 +127,9 @@ async def shop_down(scene: Scene) -> None:
 async def answers(scene: Scene) -> None:
     """For a while a system answers with a refusal, or with something nobody can read."""
     system = scene.chance.choice(list(scene.simulators.values()))
-    kind = scene.chance.choice((FaultKind.RATE_LIMITED, FaultKind.UNAUTHORISED, FaultKind.GARBAGE, FaultKind.UNAVAILABLE))
+    kind = scene.chance.choice(
+        (FaultKind.RATE_LIMITED, FaultKind.UNAUTHORISED, FaultKind.GARBAGE, FaultKind.UNAVAILABLE)
+    )
     fault = Fault(kind, times=10**9)
     system.faults.append(fault)
     await asyncio.sleep(duration_s(scene.chance, 0.5, 120.0))
@@ -175,7 +186,7 @@ async def operator(scene: Scene) -> None:
     """A person presses retry on everything and asks for the truth to be read again."""
     now = int(scene.loop.time() * 1000)
     db = _Bare()
-    for id, in scene.rows("SELECT id FROM store_problem WHERE state = 'open' ORDER BY id LIMIT 20"):
+    for (id,) in scene.rows("SELECT id FROM store_problem WHERE state = 'open' ORDER BY id LIMIT 20"):
         db.write_now(lambda tx, id=id: operations.add_command(tx, "problem.retry", {"problem_id": id}, "anna", now))
 
 

@@ -54,7 +54,9 @@ class Oracles:
         self._said(exchange, drawn)
         if may_leave.get() is not None and exchange.client.name.startswith("hub"):
             now_ms = int(1000 * self.scene.loop.time()) + 10**12
-            holder = self.scene.rows("SELECT owner FROM store_lease WHERE name = 'hub' AND expires_ms >= ?".replace("?", "%s"), now_ms)
+            holder = self.scene.rows(
+                "SELECT owner FROM store_lease WHERE name = 'hub' AND expires_ms >= ?".replace("?", "%s"), now_ms
+            )
             if holder != [(exchange.client.name,)]:
                 self.say("I17", f"{exchange.client.name} sent {exchange.line} while the lease was {holder}")
 
@@ -124,7 +126,9 @@ class Oracles:
         scene, world = self.scene, self.scene.world
         states = {row["key"]: row["state"] for row in world.erp.orders()}
         taken = Counter[str]()
-        for connection, external_id, key, state in scene.rows("SELECT connection, external_id, erp_key, state FROM store_saleorder"):
+        for connection, external_id, key, state in scene.rows(
+            "SELECT connection, external_id, erp_key, state FROM store_saleorder"
+        ):
             if state in ("received", "held", "in_erp") and states.get(key) not in IN_ERP:
                 placed = next((p for p in world.placed if (p.shop, p.id) == (connection, external_id)), None)
                 taken.update(dict(placed.lines) if placed else {})
@@ -135,7 +139,9 @@ class Oracles:
                 figure = sum((world.erp.figure(sku, w) for w in rule.warehouses or ("MI", "RM")), Decimal(0))
                 most = max(Decimal(0), figure - taken[sku])
                 if said.available_to_promise is not None and said.available_to_promise > most:
-                    self.say("I7", f"{name} is promised {said.available_to_promise} of {sku}, there are {most}: {said.terms}")
+                    self.say(
+                        "I7", f"{name} is promised {said.available_to_promise} of {sku}, there are {most}: {said.terms}"
+                    )
 
     # At rest
 
@@ -159,7 +165,9 @@ class Oracles:
 
     def _money(self) -> Iterator[str]:
         rows = {row["key"]: row for row in self.scene.world.erp.orders()}
-        kept = self.scene.rows("SELECT erp_key, total, currency FROM store_saleorder WHERE state IN ('in_erp', 'shipped')")
+        kept = self.scene.rows(
+            "SELECT erp_key, total, currency FROM store_saleorder WHERE state IN ('in_erp', 'shipped')"
+        )
         for key, total, currency in kept:
             if (Decimal(total), currency) != (rows[key]["total"], rows[key]["currency"]):
                 yield f"{key}: {total} {currency} at the channel, {rows[key]['total']} in the ERP"

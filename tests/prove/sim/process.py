@@ -82,7 +82,9 @@ class Store(Database):
 class Process:
     """One hub process: worker and ingest. `acknowledged` is told of every delivery that gets a 2xx."""
 
-    def __init__(self, name: str, world: Any, config: Config, *, poll_s: float, chance: Random, moment_s: float) -> None:
+    def __init__(
+        self, name: str, world: Any, config: Config, *, poll_s: float, chance: Random, moment_s: float
+    ) -> None:
         self.loop: VirtualLoop = asyncio.get_running_loop()  # type: ignore[assignment]
         self.party = Party(name)
         self.clock = ProcessClock(self.loop, self)

@@ -37,12 +37,15 @@ class Scene:
         self.chance = Random(f"{seed}/incidents")
         self.tasks = Tasks(loop)
         self.processes: list[Process] = []
-        self.crash_in = 0
+        self.crash_in, self.counting = 0, False
+        self.crash_at: set[int] = set()
+        self.passed = 0
+        self.points: list[str] | None = None
         self.crashed: list[str] = []
         self.digest = hashlib.sha256()
         self.met = Counter[str]()
         self.acknowledged: list[tuple[str, str]] = []
-        self.restored = 0
+        self.restored, self.readback_s = 0, 300
         self._number = 0
         net.said = self._said
 
@@ -72,7 +75,8 @@ class Scene:
     def config(self) -> Config:
         found = self.world.config
         connections = {
-            name: replace(c, sweep_s=60, readback_s=300, subscriptions_s=300) for name, c in found.connections.items()
+            name: replace(c, sweep_s=60, readback_s=self.readback_s, subscriptions_s=300)
+            for name, c in found.connections.items()
         }
         return replace(found, public_url=f"http://127.0.0.1:{PORT}", snapshot_s=1800, connections=connections)
 
@@ -114,7 +118,9 @@ class Scene:
         """One more hub process."""
         self._number += 1
         chance = Random(f"{self.seed}/moments/{self._number}")
-        process = Process(f"hub-{self._number}", self, self.config, poll_s=self._poll_s, chance=chance, moment_s=self._moment_s)
+        process = Process(
+            f"hub-{self._number}", self, self.config, poll_s=self._poll_s, chance=chance, moment_s=self._moment_s
+        )
         process.acknowledged = self._acknowledged
         self.processes.append(process)
         await process.start()
@@ -153,19 +159,22 @@ class Scene:
         self.net.cut(process.party)
         self.note("dies", process.name)
 
-    def _crashpoint(self, name: str) -> None:
-        """Counts down to a crash in whichever process comes by."""
+    def _crashpoint(self, name: str, what: object) -> None:
+        """Dies where it was told to: at the n-th point that any process passes, or as the countdown ends."""
         who = party.get()
         mine = next((p for p in self.processes if p.party is who), None)
         if mine is None:
             return
         mine.check()
-        if self.crash_in > 0:
-            self.crash_in -= 1
-            if self.crash_in == 0:
-                self.crashed.append(name)
-                self._die(mine)
-                raise Killed(mine.name)
+        self.passed += 1
+        if self.points is not None:
+            self.points.append(_named(name, what))
+        self.crash_in -= self.crash_in > 0
+        if self.passed in self.crash_at or (self.counting and self.crash_in == 0):
+            self.counting = False
+            self.crashed.append(_named(name, what))
+            self._die(mine)
+            raise Killed(mine.name)
 
     # What happened
 
@@ -183,3 +192,11 @@ class Scene:
 
     def total(self, sku: str) -> Decimal:
         return self.world.erp.figure(sku)
+
+
+def _named(name: str, what: object) -> str:
+    """A crashpoint in words: the call's operation, or the writes that a commit carries."""
+    if isinstance(what, list):
+        work = getattr(what[0].work, "func", what[0].work)
+        return f"{name} {work.__qualname__.replace('.<locals>', '').replace('.<lambda>', '')}"
+    return f"{name} {what}"
