@@ -177,7 +177,7 @@ class WorldErp:
             self.lines[draft.key] = [(line.sku or "", line.quantity) for line in draft.order.lines]
             number = f"SO{len(self.orders) + 1}"
             self.orders[draft.key] = ErpOrder(
-                draft.key, number, draft.key, ErpOrderState.DRAFT, "draft", total, "EUR", START
+                draft.key, number, draft.key, ErpOrderState.DRAFT, "draft", total, draft.order.currency, START
             )
         return self.orders[draft.key]
 
