@@ -13,7 +13,7 @@ from random import Random
 from tests.prove.parts import Effort, Result, Say
 from tests.prove.power.disk import Disk, cuts
 from tests.prove.power.journal import Create, Delete, Journal, Note, Sync, Truncate, Write
-from tests.prove.power.judge import Known, Story, examine, lay_down, restarted
+from tests.prove.power.judge import Story, digest_of, examine, lay_down, restarted
 from tests.prove.power.trade import NAME, record
 
 PART = "power cuts"
@@ -81,7 +81,23 @@ def examine_cuts(journal: Journal, plan: Plan, seed: int, place: Path, tally: Ta
             tally.figures["restarts"] += 1
             tally.figures["restarts after something was undone"] += bool(found.undone)
         shutil.rmtree(path.parent)
+    moments = sorted({*away(journal), *rng.sample(promised(journal), min(plan.images // 3, len(promised(journal))))})
+    moments = moments if len(moments) < plan.images else sorted(rng.sample(moments, plan.images))
+    tally.add(f"history {seed}", worst_cuts(journal, moments, place))
+    tally.figures["images"] += len(moments)
+    tally.figures["images without anything unsynced"] += len(moments)
     _hold_against_uncut(journal, story, seen, place, tally)
+
+
+def worst_cuts(journal: Journal, moments: list[int], place: Path) -> list[str]:
+    """What is wrong at these moments when nothing is left but what was synced."""
+    disk, story, wrong = Disk(journal), Story(journal), list[str]()
+    for at in moments:
+        disk.move_to(at)
+        path = lay_down(disk.synced(), place / "image")
+        wrong += [f"event {at}, worst cut: {one}" for one in examine(path, story.move_to(at), story).wrong]
+        shutil.rmtree(path.parent)
+    return wrong
 
 
 def checkpoints(journal: Journal) -> set[int]:
@@ -116,7 +132,13 @@ def unsynced(journal: Journal) -> list[int]:
 
 def away(journal: Journal) -> list[int]:
     """Moments at which a call has just left for a foreign system."""
-    return [i for i, e in enumerate(journal.events) if isinstance(e, Note) and e.kind == "left"]
+    return [i + 1 for i, e in enumerate(journal.events) if isinstance(e, Note) and e.kind == "left"]
+
+
+def promised(journal: Journal, *kinds: str) -> list[int]:
+    """Moments at which something has just been acknowledged."""
+    kinds = kinds or ("committed", "answered", "started")
+    return [i + 1 for i, e in enumerate(journal.events) if isinstance(e, Note) and e.kind in kinds]
 
 
 def _hold_against_uncut(
@@ -127,10 +149,10 @@ def _hold_against_uncut(
     for last in sorted((n for n in seen if n in acknowledged), key=acknowledged.__getitem__):
         disk.move_to(acknowledged[last])
         path = lay_down(disk.everything(), place / "uncut")
-        uncut = examine(path, Known(), story)
+        uncut = digest_of(path)
         for where, digest in seen[last]:
-            tally.add(where, [] if digest == uncut.digest else [f"torn: not the state after transaction {last}"])
-            tally.figures["images equal to an uncut state"] += digest == uncut.digest
+            tally.add(where, [] if digest == uncut else [f"torn: not the state after transaction {last}"])
+            tally.figures["images equal to an uncut state"] += digest == uncut
         shutil.rmtree(path.parent)
 
 

@@ -80,6 +80,10 @@ class Disk:
             _rename(names, event)
         return {name: _whole(self._files[file]) for name, file in names.items()}
 
+    def synced(self) -> Image:
+        """What is certainly there: the worst cut."""
+        return {name: bytes(self._files[file].durable) for name, file in self._durable_names.items()}
+
     def image(self, rng: Random) -> Image:
         names = dict(self._durable_names)
         for _, event in self._renamed[: rng.randint(0, len(self._renamed))]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import pickle
@@ -15,12 +16,11 @@ from typing import Any
 
 from django.db import connections
 
-from nervo.sync import inbox
 from nervo.sync.lease import LEASE_S
 from tests.hub import TestHub
 from tests.prove.power.disk import Image
 from tests.prove.power.journal import Journal, Note
-from tests.prove.power.trade import NAME, reader
+from tests.prove.power.trade import NAME, read_webhooks
 from tests.prove.power.world import World, wrong_in_the_books
 
 
@@ -186,6 +186,11 @@ def _cursors_wrong(db: sqlite3.Connection, world: World) -> Iterator[str]:
                 yield f"the order cursor of {name} has passed order {number}, which is not there"
 
 
+def digest_of(path: Path) -> str:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return digest(db)
+
+
 def digest(db: sqlite3.Connection) -> str:
     """Of every row of every table."""
     found = hashlib.sha256()
@@ -209,7 +214,7 @@ def restarted(path: Path, known: Known) -> list[str]:
         asyncio.run(_settle(world))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
         return [f"the hub does not start on it: {error!r}"]
-    return wrong_in_the_books(world) + _left_open(path)
+    return wrong_in_the_books(world) + left_open(path)
 
 
 async def _settle(world: World) -> None:
@@ -217,14 +222,14 @@ async def _settle(world: World) -> None:
     hub = TestHub(world.erp, world.shops, clock=world.clock)
     try:
         await hub.start()
-        while await inbox.drain(hub.hub, dict.fromkeys(world.shops, reader)):
+        while await read_webhooks(hub):
             await hub.settle()
         await hub.settle()
     finally:
         await hub.close()
 
 
-def _left_open(path: Path) -> list[str]:
+def left_open(path: Path) -> list[str]:
     db = sqlite3.connect(path)
     try:
         unread = db.execute("SELECT count(*) FROM store_inbox WHERE state <> 'done'").fetchone()[0]

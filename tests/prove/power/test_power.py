@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 
-from nervo.flows.place_order import PlaceOrder
 from nervo.store import database
 from nervo.store.database import Database
-from nervo.sync.publish import Publisher
 from tests.prove.parts import Effort
-from tests.prove.power import campaign, disk
+from tests.prove.power import campaign, disk, full, trade
 from tests.prove.power.campaign import Plan
 from tests.prove.power.journal import Journal, Sync, Write
 from tests.prove.power.vfs import library
@@ -41,37 +39,46 @@ def test_a_power_cut_in_a_checkpoint_leaves_the_database_whole(monkeypatch: pyte
     assert result.figures["images in a checkpoint"] >= 30
 
 
-def found_without(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, instead: Callable[..., Any]) -> str:
-    """What the campaign finds when this is taken out of the product."""
-    with monkeypatch.context() as patched:
-        patched.setattr(owner, name, instead)
-        patched.setattr(campaign, "telling", lambda journal, moved: campaign.away(journal))
-        result = campaign.campaign(Plan(histories=1, rounds=6, images=60, every=1000), quiet, first=7)
-    return "\n".join(result.violations)
+@pytest.fixture
+def found_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
+    """What the worst cuts show when this is taken out of the product."""
+
+    def found(owner: Any, name: str, instead: Callable[..., Any]) -> str:
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, instead)
+            journal = trade.record(tmp_path / "recorded", seed=7, rounds=5)
+        moments = campaign.away(journal) + campaign.promised(journal, "answered") + campaign.promised(journal)[::10]
+        return "\n".join(campaign.worst_cuts(journal, sorted(moments), tmp_path))
+
+    return found
 
 
-def test_it_would_be_seen_if_commits_did_not_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_would_be_seen_if_commits_did_not_wait_for_the_disk(found_without: Callable[..., str]) -> None:
     wait = database._wait_for_the_disk
-    found = found_without(monkeypatch, database, "_wait_for_the_disk", lambda durable: wait(False))
+    found = found_without(database, "_wait_for_the_disk", lambda durable: wait(False))
     assert "acknowledged as durable are gone" in found
+    assert "was answered 200 and is lost" in found
 
 
-def test_it_would_be_seen_if_orders_left_before_they_were_marked_as_pending(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def sending(self: PlaceOrder, kept: Any, what: str) -> None:
-        await self.hub.db.write(lambda tx: self._pending(tx, kept, what), durable=False)
-        self.hub.sent_at[kept.id] = self.hub.clock.monotonic()
-
-    assert "was on its way to the ERP and is not pending" in found_without(monkeypatch, PlaceOrder, "_sending", sending)
-
-
-def test_it_would_be_seen_if_stock_left_before_it_was_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+def hasty(what: str) -> Callable[..., Any]:
+    """Writes in which this is noted do not wait for the disk."""
     write = Database.write
 
-    async def hasty(self: Database, work: Any, *, durable: bool = True) -> Any:
-        looks = "_look" in getattr(getattr(work, "__code__", None), "co_names", ())
-        return await write(self, work, durable=durable and not looks)
+    async def written(self: Database, work: Any, *, durable: bool = True) -> Any:
+        notes = what in getattr(getattr(work, "__code__", None), "co_names", ())
+        return await write(self, work, durable=durable and not notes)
 
-    assert "was on its way to" in found_without(monkeypatch, Database, "write", hasty)
+    return written
+
+
+def test_it_would_be_seen_if_orders_left_before_they_were_marked_as_pending(found_without: Callable[..., str]) -> None:
+    found = found_without(Database, "write", hasty("_pending"))
+    assert "was on its way to the ERP and is not pending" in found and "are gone" not in found
+
+
+def test_it_would_be_seen_if_stock_left_before_it_was_marked(found_without: Callable[..., str]) -> None:
+    found = found_without(Database, "write", hasty("_look"))
+    assert "was on its way to north and is not marked" in found and "are gone" not in found
 
 
 def told(*events: Any) -> disk.Disk:
@@ -99,3 +106,12 @@ def test_a_write_over_two_sectors_may_be_torn_between_them(tmp_path: Path) -> No
     cut = told(Write(1, 508, b"leftright"))
     images = {cut.image(Random(i))["a"][508:517] for i in range(200)}
     assert {b"leftright", b"old.old.o", b"leftold.o", b"old.right"} <= images
+
+
+@pytest.mark.fault(9)
+@pytest.mark.skipif(not full.may_mount(), reason="a small disk cannot be mounted here")
+def test_a_full_disk_takes_nothing_that_it_cannot_keep_and_goes_on_by_itself_when_there_is_room() -> None:
+    result = full.run(Effort(short=True, say=quiet))
+    assert result.violations == ()
+    assert result.figures["times full"] >= 3
+    assert result.figures["answered 503"] > 0 and result.figures["answered 200"] > 0

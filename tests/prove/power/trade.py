@@ -7,7 +7,7 @@ import gc
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -127,7 +127,7 @@ class _Trade:
             for _ in range(self.rng.randint(0, 3)):
                 await self._quiet(hub)
             self.world.clock.advance(0.5)
-        await inbox.drain(hub.hub, dict.fromkeys(self.world.shops, reader))
+        await read_webhooks(hub)
         await hub.settle()
         await hub.close()
 
@@ -149,10 +149,7 @@ class _Trade:
     async def _sell(self) -> None:
         """Orders come in, and with each a webhook or two."""
         for _ in range(self.rng.randint(0, 3)):
-            name, shop = self.rng.choice(list(self.world.shops.items()))
-            stock = [sku for sku, shown in shop.shown.items() if shown > 20]
-            number = shop.sell({sku: self.rng.randint(1, 3) for sku in self.rng.sample(stock, self.rng.randint(1, 3))})
-            shop.sold[number] = _of_somebody(shop.sold[number], name, self.rng)
+            name, number = sale(self.world, self.rng)
             self.watcher.remember()
             body = json.dumps({"id": number, "note": "x" * self.rng.randint(0, 6000)}).encode()
             await asyncio.gather(*(self._deliver(name, f"{number}-{i}", body + b" " * i) for i in range(2)))
@@ -173,36 +170,51 @@ class _Trade:
         self.watcher.remember()
 
     async def _work(self, hub: TestHub) -> None:
-        """The hub's loops, beside each other."""
-        inner = hub.hub
-        await renew(inner)
-        channels = inner.channels()
-        publishers = [Publisher(inner, channel, kind) for channel in channels for kind in (StockKind(), PriceKind())]
-        await asyncio.gather(
-            inbox.drain(inner, dict.fromkeys(self.world.shops, reader)),
-            self._erp(hub),
-            follow_erp_orders(inner),
-            *(self._orders(hub, channel) for channel in channels),
-            *(publisher.drain() for publisher in publishers),
-        )
-        await resume(inner)
+        await renew(hub.hub)
+        await asyncio.gather(*at_work(hub))
+        await resume(hub.hub)
 
     async def _quiet(self, hub: TestHub) -> None:
         """Only the ERP moves: little that waits for the disk."""
         self._move()
-        await self._erp(hub)
+        await follow_stock(hub)
         for channel in hub.hub.channels():
             await Publisher(hub.hub, channel, StockKind()).drain()
 
-    async def _erp(self, hub: TestHub) -> None:
-        await source.listen(hub.hub)
-        await source.read_stock(hub.hub)
 
-    async def _orders(self, hub: TestHub, channel: Any) -> None:
-        await orders.read_hinted(hub.hub, channel)
-        await orders.sweep(hub.hub, channel)
+def at_work(hub: TestHub) -> list[Coroutine[Any, Any, Any]]:
+    """One turn of each of the hub's loops, to be run beside each other."""
+    inner, channels = hub.hub, hub.hub.channels()
+    publishers = [Publisher(inner, channel, kind) for channel in channels for kind in (StockKind(), PriceKind())]
+    return [
+        read_webhooks(hub),
+        follow_stock(hub),
+        follow_erp_orders(inner),
+        *(_follow_orders(hub, channel) for channel in channels),
+        *(publisher.drain() for publisher in publishers),
+    ]
 
 
-def _of_somebody(order: Any, shop: str, rng: Random) -> Any:
-    mail = f"anna@{shop}.example" if rng.random() < 0.3 else f"{order.external_id}@{shop}.example"
-    return replace(order, customer=replace(order.customer, email=mail))
+async def read_webhooks(hub: TestHub) -> int:
+    return await inbox.drain(hub.hub, dict.fromkeys(hub.shops, reader))
+
+
+async def follow_stock(hub: TestHub) -> None:
+    await source.listen(hub.hub)
+    await source.read_stock(hub.hub)
+
+
+async def _follow_orders(hub: TestHub, channel: Any) -> None:
+    await orders.read_hinted(hub.hub, channel)
+    await orders.sweep(hub.hub, channel)
+
+
+def sale(world: World, rng: Random) -> tuple[str, str]:
+    """One shop sells something to somebody, who may have bought there before; (shop, order number)."""
+    name, shop = rng.choice(list(world.shops.items()))
+    stock = [sku for sku, shown in shop.shown.items() if shown > 20]
+    number = shop.sell({sku: rng.randint(1, 3) for sku in rng.sample(stock, rng.randint(1, 3))})
+    mail = f"anna@{name}.example" if rng.random() < 0.3 else f"{number}@{name}.example"
+    order = shop.sold[number]
+    shop.sold[number] = replace(order, customer=replace(order.customer, email=mail))
+    return name, number
