@@ -139,3 +139,4 @@ async def test_the_data_flow_map_is_written_from_the_live_configuration(nervo, e
 async def test_what_is_asked_while_no_worker_runs_is_queued_and_says_so(nervo, erp):
     await connect(nervo, erp)
     assert "no worker is running" in await nervo("sync")
+    assert "no worker is running" in await nervo("replay", "--since", "2026-11-24")
