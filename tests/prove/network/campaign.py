@@ -17,7 +17,8 @@ from nervo.store import operations
 from nervo.store.database import Database, Tx
 from tests.prove.network.ground import Line, line
 from tests.prove.network.plan import moments
-from tests.prove.network.toxics import Toxic
+from tests.prove.network.proxy import Pipe
+from tests.prove.network.toxics import Jolt, Toxic
 
 RULES = {"sweep_s": 2, "readback_s": 5, "subscriptions_s": 3}
 REST_S = 90.0
@@ -53,16 +54,18 @@ class Seen:
         return [f"seed {self.seed}: {what}" for what in said]
 
 
-async def campaign(db: Database, seed: int, seconds: float, *, unique_keys: bool = True) -> Seen:
-    """Trades for about so long under a plan drawn from the seed, then lets it come to rest."""
+async def campaign(
+    db: Database, seed: int, seconds: float, *, unique_keys: bool = True, pipe: Pipe | None = None
+) -> Seen:
+    """Trades for about so long under a plan drawn from the seed, then lets it come to rest. `pipe` leads to the database."""
     chance = Random(seed)
     async with line(db, seed, unique_keys=unique_keys, **RULES) as here:
         await stocked(here)
         trading = asyncio.create_task(trade(here))
         try:
-            for moment in moments(chance, seconds):
-                poison(here, moment)
-                await asyncio.sleep(MOMENT_S)
+            for moment in moments(chance, seconds, database=pipe is not None, moment_s=MOMENT_S):
+                poison(here, moment.toxics)
+                await asyncio.gather(asyncio.sleep(MOMENT_S), *([jolted(pipe, moment.jolt, chance)] if pipe else []))
         finally:
             trading.cancel()
             with suppress(asyncio.CancelledError):
@@ -71,13 +74,32 @@ async def campaign(db: Database, seed: int, seconds: float, *, unique_keys: bool
         here.people.count()
         started = time.monotonic()
         reckoned = await rest(here)
-        return await seen(here, seed, reckoned, time.monotonic() - started)
+        found = await seen(here, seed, reckoned, time.monotonic() - started)
+    if pipe:
+        found.toxics += Counter(
+            {"database cut": pipe.cut_off, "database stall": pipe.stalls, "database delay": pipe.delays}
+        )
+    return found
 
 
 def poison(here: Line, moment: Mapping[str, list[Toxic]]) -> None:
     """These toxics on these edges; none on the others."""
     for edge, proxy in here.edges.items():
         proxy.toxics = list(moment.get(edge, ()))
+
+
+async def jolted(pipe: Pipe, jolt: Jolt, chance: Random) -> None:
+    """What the line to the database suffers in a moment."""
+    pipe.delay_s = jolt.delay_s
+    for _ in range(jolt.cuts):
+        await asyncio.sleep(MOMENT_S / jolt.cuts * chance.random())
+        pipe.cut()
+    if jolt.stall_s:
+        async with pipe.stalled():
+            await asyncio.sleep(jolt.stall_s)
+    elif jolt.delay_s:
+        await asyncio.sleep(MOMENT_S)
+        pipe.delay_s = 0.0
 
 
 async def stocked(here: Line) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from random import Random
 
-from tests.prove.network.ground import HOOKS, LATE_S, TIMEOUT_S
-from tests.prove.network.toxics import Kind, Toxic
+from tests.prove.network.ground import HOOKS, LATE_S
+from tests.prove.network.toxics import Jolt, Kind, Toxic
 
 # How each kind is shown; several where it has several faces.
 FACES: dict[Kind, tuple[Toxic, ...]] = {
@@ -31,6 +32,7 @@ FACES: dict[Kind, tuple[Toxic, ...]] = {
     Kind.STALE: (Toxic(Kind.STALE),),
 }
 EDGES = ("erp", "woocommerce", "shopify", HOOKS)
+DATABASE = "database"
 OUTAGE_SHARE = 0.25
 
 
@@ -54,8 +56,32 @@ def drawn(chance: Random, edge: str) -> list[Toxic]:
     return [face(chance, kind, chance.uniform(0.05, 0.2)) for kind in chance.sample(kinds(edge), 4)]
 
 
-def moments(chance: Random, seconds: float, moment_s: float = TIMEOUT_S) -> list[dict[str, list[Toxic]]]:
-    """Toxics by edge, a moment each: every edge alone for its turn, then all together."""
-    turns = [(edge,) for edge in EDGES] + [EDGES]
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Toxics by edge, and what the database's line suffers."""
+
+    toxics: dict[str, list[Toxic]]
+    jolt: Jolt = field(default_factory=Jolt)
+
+
+def moments(chance: Random, seconds: float, *, database: bool, moment_s: float) -> list[Moment]:
+    """Every edge alone for its turn, the database's where there is one, then all together."""
+    turns = [(edge,) for edge in EDGES] + ([(DATABASE,)] if database else [])
+    turns.append((*EDGES, DATABASE) if database else EDGES)
     each = max(1, round(seconds / moment_s / len(turns)))
-    return [{edge: drawn(chance, edge) for edge in turn} for turn in turns for _ in range(each)]
+    return [_moment(chance, turn, moment_s) for turn in turns for _ in range(each)]
+
+
+def _moment(chance: Random, turn: tuple[str, ...], moment_s: float) -> Moment:
+    toxics = {edge: drawn(chance, edge) for edge in turn if edge != DATABASE}
+    return Moment(toxics, jolt(chance, moment_s) if DATABASE in turn else Jolt())
+
+
+def jolt(chance: Random, moment_s: float) -> Jolt:
+    """Now and then a stall that outlasts the moment."""
+    match chance.randrange(3):
+        case 0:
+            return Jolt(delay_s=chance.uniform(0.001, 0.01))
+        case 1:
+            return Jolt(cuts=chance.randint(1, 4))
+    return Jolt(stall_s=chance.uniform(0.2, 2.5) * moment_s)

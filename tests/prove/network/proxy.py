@@ -255,7 +255,7 @@ class Pipe(Listener):
         self.delay_s = 0.0
         self.flowing = asyncio.Event()
         self.flowing.set()
-        self.connections, self.cut_off, self.bytes = 0, 0, 0
+        self.connections, self.cut_off, self.stalls, self.delays = 0, 0, 0, 0
         self._open: set[Writer] = set()
 
     def cut(self) -> None:
@@ -268,6 +268,7 @@ class Pipe(Listener):
     @asynccontextmanager
     async def stalled(self) -> AsyncIterator[None]:
         """Nothing passes, and new connections are accepted and never answered, while the block runs."""
+        self.stalls += 1
         self.flowing.clear()
         try:
             yield
@@ -297,8 +298,8 @@ class Pipe(Listener):
         with suppress(*GONE):
             while data := await reader.read(65_536):
                 if self.delay_s:
+                    self.delays += 1
                     await asyncio.sleep(self.delay_s)
                 await self.flowing.wait()
                 writer.write(data)
                 await writer.drain()
-                self.bytes += len(data)

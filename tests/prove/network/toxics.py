@@ -56,6 +56,15 @@ class Toxic:
     retry_after: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Jolt:
+    """What befalls a plain pipe for a moment: every byte late by `delay_s`, all connections cut so often, nothing passing for `stall_s`."""
+
+    delay_s: float = 0.0
+    cuts: int = 0
+    stall_s: float = 0.0
+
+
 @dataclass(slots=True)
 class Exchange:
     """A request and an answer as they pass: the head's first line, its headers in lower case, the whole body."""
