@@ -25,6 +25,7 @@ def store_of_properties(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     use_database(f"sqlite:///{tmp_path / 'nervo.sqlite3'}")
     made = ground.Ground(Database())
     ground._grounds.append(made)
+    profile.SEEN["properties"] += 1
     monkeypatch.setattr("tests.hub.Database", lambda: made.db)
     yield
     ground._grounds.remove(made)

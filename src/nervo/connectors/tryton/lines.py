@@ -9,7 +9,7 @@ import msgspec
 
 from nervo.connectors.tryton import wire
 from nervo.connectors.tryton.client import Client
-from nervo.connectors.tryton.totals import Amounts, fitted, residual, unit_price
+from nervo.connectors.tryton.totals import Amounts, fitted, made, unit_price
 from nervo.errors import Rejected
 from nervo.model.money import quantum
 from nervo.model.orders import Charge, ChargeKind, Order, OrderLine
@@ -41,10 +41,12 @@ class LineWriter:
     async def values(self, order: Order) -> list[dict[str, Any]]:
         """The lines and charges of an order. Raises Rejected with every SKU that Tryton does not have."""
         products = await self._products(order)
-        parts = [await self._line(line, products[line.sku or ""]) for line in order.lines if line.quantity]
+        parts = [
+            await self._line(line, products[line.sku or ""], order.currency) for line in order.lines if line.quantity
+        ]
         shipping = products.get(self.client.settings.shipping_product)
         charges = [
-            await self._charge(c, shipping)
+            await self._charge(c, shipping, order.currency)
             for c in order.charges
             if c.kind is not ChargeKind.ROUNDING and (c.total_gross or c.total_net)
         ]
@@ -52,10 +54,13 @@ class LineWriter:
         amounts = [part.amounts for part in parts]
         nets, digits = fitted(amounts, order.currency), await self._price_digits()
         rounding = sum((c.total_gross for c in order.charges if c.kind is ChargeKind.ROUNDING), ZERO)
-        missed = residual(amounts, nets, order.currency)
+        lines = [_values(part, net, digits) for part, net in zip(parts, nets, strict=True)]
+        prices = [
+            (line["unit_price"], part.quantity, part.amounts.rate) for part, line in zip(parts, lines, strict=True)
+        ]
+        missed = sum((part.gross for part in amounts), ZERO) - made(prices, order.currency)
         if abs(missed) <= MOST_ROUNDED * quantum(order.currency):
             rounding += missed
-        lines = [_values(part, net, digits) for part, net in zip(parts, nets, strict=True)]
         return [*lines, _rounding(rounding)] if rounding else lines
 
     async def _products(self, order: Order) -> dict[str, wire.SellableRow]:
@@ -74,17 +79,17 @@ class LineWriter:
                            skus=missing, fix="Create these products in Tryton or map them, then press Retry.")  # fmt: skip
         return found
 
-    async def _line(self, line: OrderLine, product: wire.SellableRow) -> Part:
+    async def _line(self, line: OrderLine, product: wire.SellableRow, currency: str) -> Part:
         category = product.template.account_category if product.template else None
         own = category.customer_taxes if category else []
-        rate, taxes = await self._tax(line.tax_rate, line.total_net, line.total_tax, own)
+        rate, taxes = await self._tax(line.tax_rate, line.total_net, line.total_tax, own, currency)
         return Part(line.title, line.quantity, Amounts(line.total_net, line.total_gross, rate), taxes, product)
 
-    async def _charge(self, charge: Charge, shipping: wire.SellableRow | None) -> Part:
+    async def _charge(self, charge: Charge, shipping: wire.SellableRow | None, currency: str) -> Part:
         product = shipping if charge.kind is ChargeKind.SHIPPING else None
         category = product.template.account_category if product and product.template else None
         own = category.customer_taxes if category else []
-        rate, taxes = await self._tax(charge.tax_rate, charge.total_net, charge.total_tax, own)
+        rate, taxes = await self._tax(charge.tax_rate, charge.total_net, charge.total_tax, own, currency)
         return Part(
             charge.title or charge.kind.value,
             Decimal(1),
@@ -94,7 +99,7 @@ class LineWriter:
         )
 
     async def _tax(
-        self, rate: Decimal | None, net: Decimal, tax: Decimal, own: Sequence[wire.Tax]
+        self, rate: Decimal | None, net: Decimal, tax: Decimal, own: Sequence[wire.Tax], currency: str
     ) -> tuple[Decimal, tuple[int, ...]]:
         """The rate and Tryton's taxes for it: the product's own where they fit, else the only tax with that rate."""
         if self._taxes is None:
@@ -102,7 +107,7 @@ class LineWriter:
                 "account.tax", [["parent", "=", None], ["type", "=", "percentage"]], wire.Tax
             )
         if rate is None:
-            rate = ZERO if not tax else _rate_of(net, tax, [*own, *self._taxes])
+            rate = ZERO if not tax else _rate_of(net, tax, [*own, *self._taxes], currency)
         if sum((t.rate.decimal for t in own if t.rate), ZERO) == rate and own:
             return rate, tuple(t.id for t in own)
         same = [t.id for t in self._taxes if t.rate and t.rate.decimal == rate]
@@ -120,9 +125,9 @@ class LineWriter:
         return self._digits
 
 
-def _rate_of(net: Decimal, tax: Decimal, taxes: Sequence[wire.Tax]) -> Decimal:
-    """The rate among Tryton's that gives this tax to the cent."""
-    rates = {t.rate.decimal for t in taxes if t.rate and abs(net * t.rate.decimal - tax) <= quantum("EUR")}
+def _rate_of(net: Decimal, tax: Decimal, taxes: Sequence[wire.Tax], currency: str) -> Decimal:
+    """The rate among Tryton's that gives this tax to the currency's unit."""
+    rates = {t.rate.decimal for t in taxes if t.rate and abs(net * t.rate.decimal - tax) <= quantum(currency)}
     if len(rates) != 1:
         raise Rejected("choosing the tax in Tryton", f"{tax} on {net}", code="tax_rate_unknown", net=net, tax=tax)
     return rates.pop()

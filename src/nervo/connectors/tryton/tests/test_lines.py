@@ -1,6 +1,6 @@
 """Sale lines that add up to what the customer paid, with Tryton's own taxes."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,13 +58,15 @@ def shipping(gross: str) -> Charge:
 
 
 def total(lines: list[dict[str, Any]]) -> Decimal:
-    """What Tryton makes of them: nets per tax, its tax on their sum."""
-    bases: dict[tuple[int, ...], Decimal] = {}
-    for row in lines:
-        taxes = tuple(row["taxes"][0][1]) if row.get("taxes") else ()
-        bases[taxes] = bases.get(taxes, Decimal(0)) + rounded(Decimal(row["quantity"]) * row["unit_price"], "EUR")
+    """What Tryton makes of them: rounded nets, and per tax and sign the tax on their sum; halves to the even cent."""
     rate = {(1,): Decimal("0.22"), (2,): Decimal("0.10"), (): Decimal(0)}
-    return sum((base + rounded(base * rate[taxes], "EUR") for taxes, base in bases.items()), Decimal(0))
+    taxes: dict[Any, Decimal] = {}
+    nets = Decimal(0)
+    for row in lines:
+        amount, of = Decimal(row["quantity"]) * row["unit_price"], tuple(row["taxes"][0][1]) if row.get("taxes") else ()
+        nets += amount.quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+        taxes[of, amount >= 0] = taxes.get((of, amount >= 0), Decimal(0)) + amount * rate[of]
+    return nets + sum((tax.quantize(Decimal("0.01"), ROUND_HALF_EVEN) for tax in taxes.values()), Decimal(0))
 
 
 async def test_lines_of_two_rates_and_shipping_add_up():
@@ -80,6 +82,16 @@ async def test_a_gross_that_no_net_gives_gets_a_rounding_line_without_tax():
     assert values[1]["unit_price"] == Decimal("-0.01")
     assert "taxes" not in values[1]
     assert total(values) == Decimal("29.97")
+
+
+async def test_half_a_cent_of_tax_that_tryton_rounds_down_is_carried_by_the_rounding_line():
+    values = await LineWriter(Books(A=1)).values(order(line("A", "0.92")))  # type: ignore[arg-type]
+    assert (total(values), values[-1]["unit_price"]) == (Decimal("0.92"), Decimal("0.01"))
+
+
+async def test_a_hundred_pieces_whose_price_has_too_few_decimals_add_up():
+    values = await LineWriter(Books(A=1)).values(order(line("A", "100.01", quantity=300)))  # type: ignore[arg-type]
+    assert total(values) == Decimal("100.01")
 
 
 async def test_a_sale_that_adds_up_has_no_rounding_line():
