@@ -75,6 +75,6 @@ def line(tally: Tally) -> str:
     crashes = f" database crashes {tally.crashes}" if tally.crashes else ""
     return (
         f"kills {tally.kills}{crashes} acknowledged {tally.acknowledged} lost {tally.lost} duplicated {tally.repeated} "
-        f"cut off in between {tally.cut} orders {tally.orders['orders']} in_erp {tally.orders['in_erp']} held {tally.orders['held']} "
-        f"duplicates {tally.orders['duplicates']} checks {tally.checks} kills/s {tally.kills / max(tally.seconds, 1):.2f}"
+        f"cut off in between {tally.cut} orders {tally.orders['orders']} in_erp {tally.orders['in_erp']} held {tally.orders['held']} written between kills {tally.written} "
+        f"duplicates {tally.orders['duplicates']} checks {tally.checks} kills/s {tally.kills / max(tally.seconds, 1):.2f} lag {tally.lag_s:.1f} s"
     )

@@ -7,6 +7,7 @@ Commands, one a line: install (FOLDER/world.json), start, kill (-9). Says "pid N
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import gc
 import importlib
 import json
@@ -90,8 +91,14 @@ class Forks:
         log = (self.settings.data_dir / f"{self.name}.log").open("a", buffering=1)
         structlog.configure(
             wrapper_class=structlog.make_filtering_bound_logger(WARNINGS),
+            processors=[
+                structlog.processors.TimeStamper(),
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
             logger_factory=structlog.WriteLoggerFactory(log),
         )
+        faulthandler.register(signal.SIGUSR1)  # where it stands, for a person who looks
         serving.run(
             serve.serve(
                 self.settings, work=True, ready=lambda address: None, trading=lambda: say(f"acts {os.getpid()}")

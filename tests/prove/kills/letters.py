@@ -41,7 +41,6 @@ class Record:
     acknowledged: Counter[Letter] = field(default_factory=Counter)
     open: Counter[Letter] = field(default_factory=Counter)
     cut: int = 0
-    tries: int = 0
     refused: Counter[int] = field(default_factory=Counter)
 
 
@@ -52,16 +51,19 @@ class Sender:
         self.record, self.url, self._http = record, url, http
 
     async def deliver(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
-        """Until the hub answers with a 2xx."""
+        """Until the hub answers with a 2xx, or all is over."""
         letter = letter_of(path, headers, body)
         self.record.open[letter] += 1
         while not await self._taken(path, headers, body):
             await asyncio.sleep(AGAIN_S)
+            if self._http.closed:
+                return
         self.record.acknowledged[letter] += 1
         self.record.open[letter] -= 1
 
     async def _taken(self, path: str, headers: Mapping[str, str], body: bytes) -> bool:
-        self.record.tries += 1
+        if self._http.closed:
+            return False
         try:
             async with self._http.post(self.url + path, data=body, headers=headers) as answer:
                 self.record.refused[answer.status] += answer.status >= 300

@@ -20,10 +20,11 @@ from tests.prove.kills.hubs import LATE_S, Ended, Hubs, hubs
 from tests.prove.kills.letters import Correspondence, Faithful, Record, Sender, sending
 from tests.prove.kills.oracle import Tables, deliveries, settled
 
-ORDER_EVERY_S = 0.15
+ORDER_EVERY_S = 0.25
 EARLY_SHARE, EARLY_S = 0.35, 1.0
 SOONEST_S, LATEST_S = 0.02, 0.8
-REST_S = 90.0
+LONG_SHARE, LONG_S = 0.25, 2.5  # long enough for orders to be under way on a slow machine too
+REST_S = 240.0
 CRASH_EVERY = 10
 AFTER_CRASH_S = 45.0
 
@@ -41,13 +42,25 @@ class Tally:
     repeated: int = 0
     acknowledged: int = 0
     cut: int = 0
+    written: int = 0  # orders that reached the ERP between kills, not while at rest
     seconds: float = 0.0
     orders: Counter[str] = field(default_factory=Counter)
     lag_s: float = 0.0
     violations: list[str] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
-        for name in ("kills", "crashes", "checks", "lost", "repeated", "acknowledged", "cut", "seconds", "orders"):
+        for name in (
+            "kills",
+            "crashes",
+            "checks",
+            "lost",
+            "repeated",
+            "acknowledged",
+            "cut",
+            "written",
+            "seconds",
+            "orders",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.lag_s = max(self.lag_s, other.lag_s)
         self.violations += other.violations
@@ -67,6 +80,7 @@ class Life:
     crash: Crash | None = None
     tally: Tally = field(default_factory=Tally)
     busy: asyncio.Event = field(default_factory=asyncio.Event)
+    _written: int = 0
 
     async def kill_many(self, kills: int, check_every: int) -> None:
         """So many kills under load, with a rest after every `check_every` and at the end; stops at the first violation."""
@@ -88,10 +102,14 @@ class Life:
             await self.hubs.acting()
             if self.crash and self.tally.kills % CRASH_EVERY == CRASH_EVERY - 1:
                 await self._crash(self.crash)
-            await asyncio.sleep(self.chance.uniform(SOONEST_S, LATEST_S))
+            await asyncio.sleep(self._life_s())
         await self.hubs.kill()
         self.tally.kills += 1
         await self.hubs.start()
+
+    def _life_s(self) -> float:
+        long = self.chance.random() < LONG_SHARE
+        return self.chance.uniform(LATEST_S, LONG_S) if long else self.chance.uniform(SOONEST_S, LATEST_S)
 
     async def _crash(self, crash: Crash) -> None:
         """The database stops in the middle of everything; the hub has to go on by itself when it is back."""
@@ -107,6 +125,7 @@ class Life:
     async def rest(self) -> None:
         """Nobody buys or writes any more: the books have to agree within a time."""
         self.busy.clear()
+        self.tally.written += len(self.world.erp.sales.orders) - self._written
         await self.hubs.acting()
         result, wrong = await self._at_rest()
         lost, repeated = deliveries(self.record, self.tables)
@@ -114,6 +133,7 @@ class Life:
         tally.checks += 1
         tally.lost, tally.repeated = len(lost), len(repeated)
         tally.acknowledged, tally.cut = len(self.record.acknowledged), self.record.cut
+        self._written = len(self.world.erp.sales.orders)
         tally.orders = Counter(
             orders=result.orders, in_erp=result.in_erp, held=result.held, duplicates=result.duplicates, lost=result.lost
         )
@@ -173,7 +193,7 @@ async def life(folder: Path, url: str, seed: int, *, unique: bool, crash: Crash 
     """A world in which the hub has its database at `url`. `unique`: whether the ERP refuses a second order under one key."""
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(trading_world(seed))
-        world.sweep_s, world.erp.unique_keys, world.erp.keep_seen = 2, unique, False
+        world.sweep_s, world.erp.unique_keys = 8, unique
         for simulator in (world.erp, *world.shops.values()):
             simulator.keep_seen = False
         processes = await stack.enter_async_context(hubs(folder, url))
