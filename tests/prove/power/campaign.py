@@ -12,7 +12,7 @@ from random import Random
 
 from tests.prove.parts import Effort, Result, Say
 from tests.prove.power.disk import Disk, cuts
-from tests.prove.power.journal import Create, Delete, Journal, Note, Sync, Truncate, Write
+from tests.prove.power.journal import Create, Delete, Journal, Note, Start, Sync, Truncate, Write
 from tests.prove.power.judge import Story, digest_of, examine, lay_down, restarted
 from tests.prove.power.trade import NAME, record
 
@@ -23,12 +23,14 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`histories` of `rounds`; of each, `images`, and the hub is started on one image of `every`."""
+    """`histories` of `rounds`, up to `in_a_row` of them one after the other, each on an image that a power cut of the one before
+    has left; of each, `images`, and the hub is started on one image of `every`."""
 
     histories: int
     rounds: int
     images: int
     every: int
+    in_a_row: int = 4
 
 
 @dataclass
@@ -49,44 +51,93 @@ def run(effort: Effort) -> Result:
 def campaign(plan: Plan, say: Say, first: int = 1) -> Result:
     tally = Tally()
     place = Path(tempfile.mkdtemp(prefix="nervo-power-", dir=QUIET if QUIET.is_dir() else None))
+    start: Start | None = None
     try:
         for seed in range(first, first + plan.histories):
-            journal = record(place / "recorded", seed, plan.rounds)
-            examine_cuts(journal, plan, seed, place, tally)
+            start = None if (seed - first) % plan.in_a_row == 0 else start
+            journal = record(place / "recorded", seed, plan.rounds, start)
+            start = _Examination(journal, plan, seed, place, tally).run()
             say(f"{PART}: history {seed}, {tally.figures['images']} images, {len(tally.wrong)} wrong")
     finally:
         shutil.rmtree(place)
     return Result(PART, _figures(tally), tuple(tally.wrong[:SHOWN]))
 
 
-def examine_cuts(journal: Journal, plan: Plan, seed: int, place: Path, tally: Tally) -> None:
-    rng, disk, story = Random(f"cuts/{seed}"), Disk(journal), Story(journal)
-    moved = checkpoints(journal)
-    seen: dict[int, list[tuple[str, str]]] = {}
-    _count(journal, tally)
-    for number, at in enumerate(cuts(len(journal.events), telling(journal, moved), plan.images, rng)):
-        disk.move_to(at)
-        known, path = story.move_to(at), place / "image" / NAME
-        lay_down(disk.image(rng), path.parent, rng.choice((b"", rng.randbytes(32768))))
-        found, where = examine(path, known, story), f"history {seed}, event {at}"
-        tally.add(where, found.wrong)
-        seen.setdefault(found.last, []).append((where, found.digest))
-        tally.figures["images"] += 1
-        tally.figures["images in a checkpoint"] += at in moved
-        tally.figures["undone non-durable transactions"] += found.undone
-        tally.figures["images that undo some"] += bool(found.undone)
-        tells = bool(found.undone) and rng.random() < 2 / plan.every
-        if (tells or number % plan.every == 0) and known.world and not found.wrong:
-            tally.add(where, restarted(path, known))
-            tally.figures["restarts"] += 1
-            tally.figures["restarts after something was undone"] += bool(found.undone)
+class _Examination:
+    """Of one record: cuts at its moments, each image examined, the hub started on some."""
+
+    def __init__(self, journal: Journal, plan: Plan, seed: int, place: Path, tally: Tally) -> None:
+        self.journal, self.plan, self.seed, self.place, self.tally = journal, plan, seed, place, tally
+        self.rng, self.disk, self.story = Random(f"cuts/{seed}"), Disk(journal), Story(journal)
+        self.moved = checkpoints(journal)
+        self.seen: dict[int, list[tuple[str, str]]] = {}
+        self.next: Start | None = None
+
+    def run(self) -> Start | None:
+        """Where another record may begin: at one of these cuts."""
+        next_from = self.rng.randrange(self.plan.images // 2, self.plan.images)
+        moments = cuts(len(self.journal.events), telling(self.journal, self.moved), self.plan.images, self.rng)
+        for number, at in enumerate(moments):
+            self._cut(at, starts=number % self.plan.every == 0, begins=number >= next_from and self.next is None)
+        self._worst()
+        self._hold_against_uncut()
+        self._count()
+        return self.next
+
+    def _cut(self, at: int, *, starts: bool, begins: bool) -> None:
+        self.disk.move_to(at)
+        image, known, path = self.disk.image(self.rng), self.story.move_to(at), self.place / "image" / NAME
+        lay_down(image, path.parent, self.rng.choice((b"", self.rng.randbytes(32768))))
+        found, figures = examine(path, known, self.story), self.tally.figures
+        figures["images"] += 1
+        figures["images in a checkpoint"] += at in self.moved
+        figures["images that undo non-durable transactions"] += bool(found.undone)
+        figures["non-durable transactions undone"] += found.undone
+        self.seen.setdefault(found.last, []).append((f"history {self.seed}, event {at}", found.digest))
+        wrong = found.wrong
+        if known.world and not wrong:
+            if begins:
+                commits = tuple(n for n in self.story.commits if n <= found.last)
+                self.next = Start(image, commits, dict(known.answered), known.world)
+            if starts or (found.undone and self.rng.random() < 2 / self.plan.every):
+                wrong = restarted(path, known)
+                figures["restarts"] += 1
+                figures["restarts after something was undone"] += bool(found.undone)
+        self.tally.add(f"history {self.seed}, event {at}", wrong)
         shutil.rmtree(path.parent)
-    moments = sorted({*away(journal), *rng.sample(promised(journal), min(plan.images // 3, len(promised(journal))))})
-    moments = moments if len(moments) < plan.images else sorted(rng.sample(moments, plan.images))
-    tally.add(f"history {seed}", worst_cuts(journal, moments, place))
-    tally.figures["images"] += len(moments)
-    tally.figures["images without anything unsynced"] += len(moments)
-    _hold_against_uncut(journal, story, seen, place, tally)
+
+    def _worst(self) -> None:
+        kept = promised(self.journal)
+        moments = {*away(self.journal), *self.rng.sample(kept, min(self.plan.images // 3, len(kept)))}
+        chosen = sorted(self.rng.sample(sorted(moments), min(len(moments), self.plan.images)))
+        self.tally.add(f"history {self.seed}", worst_cuts(self.journal, chosen, self.place))
+        self.tally.figures["images"] += len(chosen)
+        self.tally.figures["images with only what was synced"] += len(chosen)
+
+    def _hold_against_uncut(self) -> None:
+        """Each image says, row for row, what the database said when its last transaction had just been acknowledged."""
+        disk, acknowledged = Disk(self.journal), self.story.acknowledged_at
+        for last in sorted((n for n in self.seen if n in acknowledged), key=acknowledged.__getitem__):
+            disk.move_to(acknowledged[last])
+            path = lay_down(disk.everything(), self.place / "uncut")
+            uncut = digest_of(path)
+            for where, digest in self.seen[last]:
+                self.tally.add(where, [] if digest == uncut else [f"torn: not the state after transaction {last}"])
+                self.tally.figures["images equal to an uncut state"] += digest == uncut
+            shutil.rmtree(path.parent)
+
+    def _count(self) -> None:
+        figures = self.tally.figures
+        for note in (e for e in self.journal.events if isinstance(e, Note)):
+            if note.kind == "committed":
+                figures["durable transactions" if note.value[1] else "non-durable transactions"] += 1
+            elif note.kind == "answered":
+                figures["webhooks answered 200"] += 1
+            elif note.kind == "left":
+                figures["calls to foreign systems"] += 1
+        figures["events recorded"] += len(self.journal.events)
+        if self.journal.start_point.world:
+            figures["histories that begin on an image of a cut"] += 1
 
 
 def worst_cuts(journal: Journal, moments: list[int], place: Path) -> list[str]:
@@ -139,30 +190,6 @@ def promised(journal: Journal, *kinds: str) -> list[int]:
     """Moments at which something has just been acknowledged."""
     kinds = kinds or ("committed", "answered", "started")
     return [i + 1 for i, e in enumerate(journal.events) if isinstance(e, Note) and e.kind in kinds]
-
-
-def _hold_against_uncut(
-    journal: Journal, story: Story, seen: dict[int, list[tuple[str, str]]], place: Path, tally: Tally
-) -> None:
-    """Each image says, row for row, what the database said when its last transaction had just been acknowledged."""
-    disk, acknowledged = Disk(journal), story.acknowledged_at
-    for last in sorted((n for n in seen if n in acknowledged), key=acknowledged.__getitem__):
-        disk.move_to(acknowledged[last])
-        path = lay_down(disk.everything(), place / "uncut")
-        uncut = digest_of(path)
-        for where, digest in seen[last]:
-            tally.add(where, [] if digest == uncut else [f"torn: not the state after transaction {last}"])
-            tally.figures["images equal to an uncut state"] += digest == uncut
-        shutil.rmtree(path.parent)
-
-
-def _count(journal: Journal, tally: Tally) -> None:
-    for note in (e for e in journal.events if isinstance(e, Note)):
-        if note.kind == "committed":
-            tally.figures["durable transactions" if note.value[1] else "non-durable transactions"] += 1
-        elif note.kind == "answered":
-            tally.figures["webhooks answered 200"] += 1
-    tally.figures["events recorded"] += len(journal.events)
 
 
 def _figures(tally: Tally) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -54,21 +54,32 @@ class Note:
     value: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a record begins: the files that a power cut left, the transactions in them, and what was known when it came."""
+
+    files: dict[str, bytes]
+    commits: tuple[int, ...] = ()
+    answered: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    world: bytes = b""
+
+
 class Journal:
-    """Events of several threads. `base`: the files as they were, all of them on the disk."""
+    """Events of several threads, from a start whose files are all on the disk."""
 
     def __init__(self) -> None:
-        self.base: dict[str, bytes] = {}
+        self.start_point = Start({})
         self.events: list[Any] = []
         self.on = False
         self._files: dict[str, int] = {}
         self._ids = itertools.count(1)
         self._numbers = itertools.count(1)
 
-    def start(self, files: dict[str, bytes]) -> None:
-        self.base = dict(files)
-        self._files = {name: next(self._ids) for name in files}
-        self.base_files = {name: (self._files[name], data) for name, data in files.items()}
+    def start(self, at: Start) -> None:
+        self.start_point = at
+        self._files = {name: next(self._ids) for name in at.files}
+        self.base_files = {name: (self._files[name], data) for name, data in at.files.items()}
+        self._numbers = itertools.count(max(at.commits, default=0) + 1)
         self.on = True
 
     def add(self, event: Any) -> None:

@@ -14,13 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import connections
-
 from nervo.sync.lease import LEASE_S
 from tests.hub import TestHub
 from tests.prove.power.disk import Image
 from tests.prove.power.journal import Journal, Note
-from tests.prove.power.trade import NAME, read_webhooks
+from tests.prove.power.trade import NAME, point_django_at, read_webhooks
 from tests.prove.power.world import World, wrong_in_the_books
 
 
@@ -56,15 +54,16 @@ class Known:
 
 
 class Story:
-    """The record's notes, learned one after the other."""
+    """The record's notes, learned one after the other. `commits`: all transactions that there will ever have been."""
 
     def __init__(self, journal: Journal) -> None:
-        self._journal, self._at, self.known = journal, 0, Known()
-        notes = [e for e in journal.events if isinstance(e, Note) and e.kind == "committed"]
-        self.commits = sorted(note.value[0] for note in notes)
-        self.acknowledged_at = {0: 0} | {
+        start = journal.start_point
+        self._journal, self._at = journal, 0
+        self.known = Known(set(start.commits), max(start.commits, default=0), dict(start.answered), world=start.world)
+        self.acknowledged_at = {self.known.committed: 0} | {
             e.value[0]: i for i, e in enumerate(journal.events) if isinstance(e, Note) and e.kind == "committed"
         }
+        self.commits = sorted({*start.commits, *self.acknowledged_at} - {0})
 
     def move_to(self, at: int) -> Known:
         for event in self._journal.events[self._at : at]:
@@ -198,12 +197,6 @@ def digest(db: sqlite3.Connection) -> str:
         rows = sorted(map(repr, db.execute(f'SELECT * FROM "{table}"')))
         found.update(f"{table}\n{rows}\n".encode())
     return found.hexdigest()
-
-
-def point_django_at(path: Path) -> None:
-    connections["default"].close()
-    connections.settings["default"]["NAME"] = str(path)
-    del connections["default"]
 
 
 def restarted(path: Path, known: Known) -> list[str]:

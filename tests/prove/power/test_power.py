@@ -14,7 +14,7 @@ from nervo.store.database import Database
 from tests.prove.parts import Effort
 from tests.prove.power import campaign, disk, full, trade
 from tests.prove.power.campaign import Plan
-from tests.prove.power.journal import Journal, Sync, Write
+from tests.prove.power.journal import Journal, Start, Sync, Write
 from tests.prove.power.vfs import library
 
 pytestmark = pytest.mark.skipif(library() is None, reason="this Python hides its SQLite library")
@@ -83,7 +83,7 @@ def test_it_would_be_seen_if_stock_left_before_it_was_marked(found_without: Call
 
 def told(*events: Any) -> disk.Disk:
     journal = Journal()
-    journal.start({"a": b"old." * 256})
+    journal.start(Start({"a": b"old." * 256}))
     journal.events += events
     made = disk.Disk(journal)
     made.move_to(len(events))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import pickle
 import shutil
 import sqlite3
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -24,36 +26,56 @@ from nervo.store import database
 from nervo.store.database import Database, Tx
 from nervo.sync import inbox, orders, source
 from nervo.sync.kinds import PriceKind, StockKind
-from nervo.sync.lease import renew
+from nervo.sync.lease import LEASE_S, renew
 from nervo.sync.publish import Publisher
 from tests.hub import TestHub, use_database
-from tests.prove.power.journal import Journal
+from tests.prove.power.journal import Journal, Start
 from tests.prove.power.vfs import recording
 from tests.prove.power.world import Watcher, World, new_world
 
 NAME = "nervo.sqlite3"
 OWN = "CREATE TABLE IF NOT EXISTS power_commit (number INTEGER PRIMARY KEY, durable INTEGER NOT NULL)"
 CHECKPOINT_S = 0.01
+SKUS = 12
 
 
-def record(folder: Path, seed: int, rounds: int, skus: int = 12) -> Journal:
-    """One history of `rounds`, everything that its disk was told, and all that was known outside meanwhile."""
+def record(folder: Path, seed: int, rounds: int, start: Start | None = None) -> Journal:
+    """One history of `rounds`, everything that its disk was told, and all that was known outside meanwhile; from a fresh database,
+    or from what a power cut has left."""
     journal, rng = Journal(), Random(seed)
     folder.mkdir(parents=True)
-    use_database(f"sqlite:///{folder / NAME}")
-    connections["default"].close()
-    with sqlite3.connect(folder / NAME) as own:
-        own.execute(OWN)
-    own.close()
+    journal.start(_laid_down(folder, start) if start else _fresh(folder))
+    world = pickle.loads(start.world) if start else new_world(SKUS)
+    world.clock.advance(LEASE_S + 2.0 if start else 0.0)
     often, database.CHECKPOINT_S = database.CHECKPOINT_S, CHECKPOINT_S
     try:
         with recording(folder, journal):
-            journal.start({NAME: (folder / NAME).read_bytes()})
-            asyncio.run(_Trade(journal, rng, new_world(skus)).go(rounds))
+            asyncio.run(_Trade(journal, rng, world).go(rounds))
     finally:
         database.CHECKPOINT_S = often
         shutil.rmtree(folder)
     return journal
+
+
+def _fresh(folder: Path) -> Start:
+    use_database(f"sqlite:///{folder / NAME}")
+    connections["default"].close()
+    with closing(sqlite3.connect(folder / NAME)) as own:
+        own.execute(OWN)
+    return Start({NAME: (folder / NAME).read_bytes()})
+
+
+def _laid_down(folder: Path, start: Start) -> Start:
+    for name, content in start.files.items():
+        (folder / name).write_bytes(content)
+    point_django_at(folder / NAME)
+    return start
+
+
+def point_django_at(path: Path) -> None:
+    connections["default"].close()
+    connections.settings["default"]["NAME"] = str(path)
+    del connections["default"]
 
 
 def numbered(db: Database, journal: Journal) -> None:
