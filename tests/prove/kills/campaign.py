@@ -51,30 +51,28 @@ async def _live(ground: Ground, kills: int, seed: int, *, unique: bool) -> Tally
 
 
 async def _last_look(lived: Life) -> None:
-    tally = lived.tally
+    tally, lag_s = lived.tally, lived.scene.lag_s
     if lived.hubs.pid:
         await lived.hubs.kill()
-    if not lived.tables.sound():
+    if not lived.scene.tables.sound():
         tally.violations.append(f"{lived.where}: the database is damaged")
-    if tally.lag_s > LATE_S:
+    if lag_s > LATE_S:
         tally.violations.append(
-            f"{lived.where}: the simulators were {tally.lag_s:.1f} s late, more than they promise; nothing is proven"
+            f"{lived.where}: the simulators were {lag_s:.1f} s late, more than they promise: nothing is proven"
         )
 
 
 def _said(folder: Path) -> str:
-    return " | ".join(
-        line
-        for file in (folder / "hub.log", folder / "hub.err")
-        if file.exists()
-        for line in file.read_text().splitlines()[-3:]
-    )
+    """The hub's last words."""
+    files = [folder / "hub.log", folder / "hub.err"]
+    return " | ".join(line for file in files if file.exists() for line in file.read_text().splitlines()[-3:])
 
 
 def line(tally: Tally) -> str:
-    crashes = f" database crashes {tally.crashes}" if tally.crashes else ""
+    orders, crashes = tally.orders, f"database crashes {tally.crashes} " if tally.crashes else ""
     return (
-        f"kills {tally.kills}{crashes} acknowledged {tally.acknowledged} lost {tally.lost} duplicated {tally.repeated} "
-        f"cut off in between {tally.cut} orders {tally.orders['orders']} in_erp {tally.orders['in_erp']} held {tally.orders['held']} written between kills {tally.written} "
-        f"duplicates {tally.orders['duplicates']} checks {tally.checks} kills/s {tally.kills / max(tally.seconds, 1):.2f} lag {tally.lag_s:.1f} s"
+        f"kills {tally.kills} {crashes}acknowledged {tally.acknowledged} lost {tally.lost} duplicated {tally.repeated} "
+        f"cut off in between {tally.cut} orders {orders['orders']} in_erp {orders['in_erp']} held {orders['held']} "
+        f"duplicates {orders['duplicates']} written between kills {tally.written} checks {tally.checks} "
+        f"kills/s {tally.kills / max(tally.seconds, 1):.2f}"
     )

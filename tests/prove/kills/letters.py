@@ -8,9 +8,10 @@ import hashlib
 import json
 import secrets
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from itertools import cycle
 from random import Random
 
 import aiohttp
@@ -20,7 +21,7 @@ from nervo.staging.postman import Postman
 from nervo.staging.trading import World
 
 AGAIN_S = 0.05
-ANSWER_S = 15.0
+ANSWER_S = 12.0
 AGAIN_SHARE, TWICE_SHARE = 0.2, 0.15
 
 
@@ -45,10 +46,10 @@ class Record:
 
 
 class Sender:
-    """Sends to one hub's address and writes the record."""
+    """Sends to one hub's address, or in turn to those of several on the same data, and writes the record."""
 
-    def __init__(self, record: Record, url: str, http: aiohttp.ClientSession) -> None:
-        self.record, self.url, self._http = record, url, http
+    def __init__(self, record: Record, urls: Sequence[str], http: aiohttp.ClientSession) -> None:
+        self.record, self.urls, self._http = record, cycle(urls), http
 
     async def deliver(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
         """Until the hub answers with a 2xx, or all is over."""
@@ -65,7 +66,7 @@ class Sender:
         if self._http.closed:
             return False
         try:
-            async with self._http.post(self.url + path, data=body, headers=headers) as answer:
+            async with self._http.post(next(self.urls) + path, data=body, headers=headers) as answer:
                 self.record.refused[answer.status] += answer.status >= 300
                 return answer.status < 300
         except aiohttp.ClientConnectorError:
@@ -87,7 +88,7 @@ class Faithful(Postman):
     """The unreliable postman between shops and hub, but that what he carries he carries until it was taken."""
 
     def __init__(self, sender: Sender, chance: Random) -> None:
-        super().__init__(sender.url, chance, lost_share=0.02)
+        super().__init__("", chance, lost_share=0.02)
         self._sender = sender
 
     async def _carry(self, path: str, headers: dict[str, str], body: bytes, delay_s: float) -> None:
@@ -158,8 +159,8 @@ def _signed(secret: str, body: bytes) -> str:
     return base64.b64encode(hmac_sha256(secret, body)).decode()
 
 
-async def sending(stack: AsyncExitStack, record: Record, url: str) -> Sender:
+async def sending(stack: AsyncExitStack, record: Record, urls: Sequence[str]) -> Sender:
     """A sender whose connections end with the stack."""
     timeout = aiohttp.ClientTimeout(total=ANSWER_S, connect=2.0)
     http = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
-    return Sender(record, url, http)
+    return Sender(record, urls, http)

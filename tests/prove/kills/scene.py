@@ -1,0 +1,116 @@
+"""A world that trades with whatever hubs there are: people buy and pack, shops and strangers write, replies get lost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from random import Random
+
+from nervo.bootstrap.demo import subscribe
+from nervo.kit.simulator import Fault, FaultKind
+from nervo.staging.people import People
+from nervo.staging.reckoning import Result
+from nervo.staging.trading import World
+from tests.prove.kills.hubs import LATE_S, Hubs
+from tests.prove.kills.letters import Correspondence, Faithful, Record, sending
+from tests.prove.kills.oracle import Tables, settled
+
+ORDER_EVERY_S = 0.25
+SWEEP_S = 8
+REST_S = 240.0
+
+
+@dataclass
+class Scene:
+    """The world and its people, who are busy while `busy` is set. `lag_s`: how late the simulators were at most."""
+
+    world: World
+    people: People
+    record: Record
+    tables: Tables
+    chance: Random
+    busy: asyncio.Event = field(default_factory=asyncio.Event)
+    lag_s: float = 0.0
+
+    async def rest(self) -> tuple[Result, list[str]]:
+        """The counts as soon as everything is as it must be, or what is wrong after a long time."""
+        until = time.monotonic() + REST_S
+        while True:
+            result, wrong = settled(self.world, self.people, self.record, self.tables)
+            if not wrong or time.monotonic() > until:
+                return result, wrong
+            await asyncio.sleep(0.5)
+
+    async def stocked(self) -> None:
+        """The first reading has reached the shops: there is something to buy."""
+        async with asyncio.timeout(REST_S):
+            while self.people.buy() is None:
+                await asyncio.sleep(0.1)
+
+    async def trade(self) -> None:
+        """What people do, and what goes wrong besides."""
+        chance, people = self.chance, self.people
+        habits = (
+            (people.count, 0.4),
+            (people.pack, 0.35),
+            (people.pay_later, 0.15),
+            (people.think_better, 0.04),
+            (people.reprice, 0.03),
+            (people.restock, 0.5),
+        )
+        while True:
+            await self.busy.wait()
+            people.buy(doubtful=chance.random() < 0.02)
+            for habit, share in habits:
+                if chance.random() < share:
+                    habit()
+            self._trouble()
+            await asyncio.sleep(ORDER_EVERY_S * chance.uniform(0.5, 1.5))
+
+    def _trouble(self) -> None:
+        """Lost replies and late writes here and there."""
+        chance = self.chance
+        if chance.random() < 0.05:
+            self.world.erp.faults.append(Fault(FaultKind.LOST_REPLY, "POST /api/v1/orders"))
+        if chance.random() < 0.02:
+            self.world.erp.faults.append(Fault(FaultKind.LATE, "POST /api/v1/orders", seconds=LATE_S / 3))
+        if chance.random() < 0.05:
+            chance.choice(list(self.world.shops.values())).faults.append(Fault(FaultKind.LOST_REPLY, "POST"))
+
+    async def feel_lag(self) -> None:
+        """This process answers for the simulators: no write takes effect later than it is late."""
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.05)
+            self.lag_s = max(self.lag_s, time.monotonic() - before - 0.05)
+
+
+@asynccontextmanager
+async def scene(world: World, url: str, places: list[Hubs], seed: int) -> AsyncIterator[Scene]:
+    """The world with its life, installed at the first place; letters go to any of them. `url`: their database."""
+    world.sweep_s = SWEEP_S
+    for simulator in (world.erp, *world.shops.values()):
+        simulator.keep_seen = False
+    async with AsyncExitStack() as stack:
+        await places[0].install(world)
+        record = Record()
+        sender = await sending(stack, record, [place.url for place in places])
+        postman = await stack.enter_async_context(Faithful(sender, Random(seed)).work())
+        await subscribe(world, postman.url)
+        made = Scene(world, People(world), record, Tables(url), Random(seed))
+        writing = Correspondence(world, sender, Random(seed + 1))
+        tasks = [asyncio.create_task(work) for work in (made.trade(), made.feel_lag(), writing.flow(made.busy))]
+        try:
+            yield made
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
