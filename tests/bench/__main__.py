@@ -19,8 +19,8 @@ from pathlib import Path
 
 from tests.bench.figures import Figure
 
-BENCHES = ("ingest", "changes", "publishing", "orders", "snapshot", "shopify_push", "startup")
-LONG = ("oversell",)
+BENCHES = ("ingest", "changes", "bulkhead", "publishing", "orders", "snapshot", "shopify_push", "startup")
+LONG = ("oversell", "backlog")
 DOC = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
 

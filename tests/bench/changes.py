@@ -22,11 +22,11 @@ async def run(small: bool) -> list[Figure]:
     async with store() as db:
         worker = Worker(await hub_of(db, erp, shops), {}, {})
         await worker.start()
-        await _until(lambda: all(len(shop.arrived) == len(skus) for shop in shops.values()))
+        await until(lambda: all(len(shop.arrived) == len(skus) for shop in shops.values()))
         for shop in shops.values():
             shop.arrived.clear()
-        moved = await _move(erp, skus[:changes])
-        await _until(lambda: all(len(shop.arrived) >= changes for shop in shops.values()))
+        moved = await move(erp, skus[:changes])
+        await until(lambda: all(len(shop.arrived) >= changes for shop in shops.values()))
         await worker.stop()
     delays = [(at - moved[sku]) * 1000 for shop in shops.values() for at, sku, _ in shop.arrived]
     assert len(delays) == changes * SHOPS, len(delays)
@@ -38,7 +38,7 @@ async def run(small: bool) -> list[Figure]:
     ]
 
 
-async def _move(erp: ports.BenchErp, skus: list[str]) -> dict[str, float]:
+async def move(erp: ports.BenchErp, skus: list[str]) -> dict[str, float]:
     """Moves each SKU at its moment; when that was."""
     started, moved = time.perf_counter(), {}
     for i, sku in enumerate(skus):
@@ -49,7 +49,7 @@ async def _move(erp: ports.BenchErp, skus: list[str]) -> dict[str, float]:
     return moved
 
 
-async def _until(done: Callable[[], bool]) -> None:
+async def until(done: Callable[[], bool]) -> None:
     async with asyncio.timeout(LONGEST_S):
         while not done():
             await asyncio.sleep(0.01)
