@@ -112,7 +112,9 @@ class TestHub:
         return str(state), str(result)
 
     async def settle(self) -> None:
-        """Everything that can move moves; time moves on a little with each round."""
+        """Everything that can move moves; time moves on a little with each round. Who rests after an outage is given the time."""
+        while any(remote.breaker.refuses for remote in self.hub.remotes.values()):
+            self.clock.advance(0.5)
         for _ in range(40):
             moved = await self._round()
             self.clock.advance(0.5)

@@ -10,8 +10,11 @@ import pytest
 from nervo.errors import NotFound, RateLimited, Unavailable
 from nervo.kit.clock import ManualClock
 from nervo.kit.pacing import Breaker, Budget, Longest
-from nervo.staging.world import WorldErp
+from nervo.staging.world import WorldErp, WorldShop
+from nervo.store import refresh
+from nervo.sync import orders
 from nervo.sync.remote import Remote
+from tests.hub import TestHub
 
 
 class Noted(ManualClock):
@@ -155,3 +158,25 @@ async def test_a_check_is_made_though_the_side_rests() -> None:
     erp.faults.down = None
     assert (await remote.call("check")).name == "World ERP"
     assert not remote.breaker.open
+
+
+async def test_orders_that_were_hinted_at_are_read_several_at_a_time(store) -> None:
+    shop, asked, answer = WorldShop(["S0"]), list[str](), asyncio.Event()
+    hub = await TestHub(WorldErp(), {"shop": shop}).start()
+    keys = [shop.sell({"S0": 1}) for _ in range(5)]
+    read = shop.order
+
+    async def order(external_id: str):
+        asked.append(external_id)
+        await answer.wait()
+        return await read(external_id)
+
+    shop.order = order  # type: ignore[method-assign]
+    await hub.hub.db.write(lambda tx: refresh.want(tx, "shop", "order", keys, "webhook", hub.hub.now_ms()))
+    reading = asyncio.create_task(orders.read_hinted(hub.hub, hub.hub.channels()[0]))
+    async with asyncio.timeout(10):
+        while len(asked) < 5:
+            await asyncio.sleep(0)
+    answer.set()
+    assert (await reading, hub.ask("SELECT count(*) FROM store_saleorder")) == (5, [(5,)])
+    await hub.close()

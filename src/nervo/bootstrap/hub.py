@@ -10,7 +10,8 @@ from django.core.management import call_command
 
 from nervo.bootstrap import django
 from nervo.bootstrap.connections import remotes_of
-from nervo.flows.catalogue import failures_of, flows_of, resume
+from nervo.flows.admission import Admission
+from nervo.flows.catalogue import failures_of, flows_of
 from nervo.flows.engine import Engine, MemoryEngine
 from nervo.flows.mark_shipped import follow_erp_orders
 from nervo.kit.clock import Clock
@@ -72,7 +73,8 @@ class Running:
         bare = {n: p for n, p in ports.items() if n not in made}
         self.hub = Hub(db, config, made | remotes_of(config, bare, clock), clock, owner, gone=gone)
         self.engine = engine_of(self.hub, engine, engine_url)
-        self.hub.start_flow = self.engine.start
+        self.admission = Admission(self.hub, self.engine.start)
+        self.hub.start_flow = self.admission.start
         door = FrontDoor(self.hub, partial(knock, clock))
         extra = {"erp_orders": self._follow, "flows": self._resume, "front_door": door.step}
         self.worker = Worker(self.hub, readers or {}, extra, poll_s=poll_s, opened=self._opened, lost=self.engine.drop)
@@ -87,12 +89,12 @@ class Running:
             await self.engine.stop()
 
     async def _opened(self) -> None:
-        await resume(self.hub)
+        await self.admission.resume()
 
     async def _follow(self) -> int:
         return await follow_erp_orders(self.hub)
 
     async def _resume(self) -> int:
         """What is needed runs, whoever forgot to start it."""
-        await resume(self.hub)
+        await self.admission.resume()
         return 0

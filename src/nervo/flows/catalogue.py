@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from nervo.errors import TRIED_AGAIN, Misunderstood
+from nervo.flows.admission import Admission
 from nervo.flows.cancel_order import cancel_order
 from nervo.flows.engine import Failed, Flow
 from nervo.flows.mark_shipped import mark_shipped, problem_for
@@ -72,9 +73,6 @@ def _unreadable(tx: Tx, hub: Hub, order_id: int, error: Misunderstood) -> None:
         journal.problem_of(tx, error, kept.connection, "order", kept.external_id, hub.now_ms(), order_id=order_id)
 
 
-async def resume(hub: Hub, limit: int = 100_000) -> int:
-    """Starts every flow that is needed; those that run already go on as they are. How many."""
-    due = await hub.db.read(lambda tx: flows.due(tx, limit))
-    for need in due:
-        hub.start_flow(need.flow, need.order_id)
-    return len(due)
+async def resume(hub: Hub) -> int:
+    """Starts the flows that are needed, the oldest first; those that run already go on as they are. How many."""
+    return await Admission(hub, hub.start_flow).resume()

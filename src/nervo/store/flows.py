@@ -8,19 +8,22 @@ from nervo.store.ticks import tick
 
 @dataclass(frozen=True, slots=True)
 class FlowDue:
-    """A flow to run. `tick` tells this need from an earlier one of the same order and flow."""
+    """A flow to run. `tick` tells this need from an earlier one of the same order and flow; `connection` is the order's."""
 
     order_id: int
     flow: str
+    connection: str
     tick: int
+    since_ms: int
 
 
 def want(tx: Tx, flow: str, order_id: int, now_ms: int) -> None:
     """An order needs a flow; wanted twice, it runs once more after the run that is under way."""
     tx.run(
-        "INSERT INTO store_flowdue (order_id, flow, tick, since_ms, attempts, error) VALUES (%s, %s, %s, %s, 0, '') "
+        "INSERT INTO store_flowdue (order_id, flow, connection, tick, since_ms, attempts, error) "
+        "VALUES (%s, %s, coalesce((SELECT connection FROM store_saleorder WHERE id = %s), ''), %s, %s, 0, '') "
         "ON CONFLICT (order_id, flow) DO UPDATE SET tick = excluded.tick",
-        (order_id, flow, tick(tx), now_ms),
+        (order_id, flow, order_id, tick(tx), now_ms),
     )
 
 
@@ -56,6 +59,12 @@ def postponed(tx: Tx, flow: str, order_id: int, error: str) -> None:
 
 
 def due(tx: Tx, limit: int) -> list[FlowDue]:
-    """What is to run, oldest first: an order's flows in the order in which they were wanted."""
-    rows = tx.rows("SELECT order_id, flow, tick FROM store_flowdue ORDER BY since_ms, tick LIMIT %s", (limit,))
-    return [FlowDue(int(o), f, int(t)) for o, f, t in rows]
+    """What is to run, oldest first, and no more than `limit` of each flow for each connection: a channel that is down leaves room for
+    the others. An order's flows come in the order in which they were wanted."""
+    sql = (
+        "SELECT order_id, flow, connection, tick, since_ms FROM store_flowdue WHERE connection = %s AND flow = %s "
+        "ORDER BY since_ms, tick LIMIT %s"
+    )
+    kinds = tx.rows("SELECT DISTINCT connection, flow FROM store_flowdue")
+    found = [FlowDue(*row) for kind in kinds for row in tx.rows(sql, (*kind, limit))]
+    return sorted(found, key=lambda need: (need.since_ms, need.tick))

@@ -203,10 +203,14 @@ class FlowDue(models.Model):
     pk = models.CompositePrimaryKey("order_id", "flow")
     order_id = models.BigIntegerField()
     flow = Text()
+    connection = Text(default="", db_default="")  # the order's
     tick = models.BigIntegerField()
     since_ms = Millis()
     attempts = models.IntegerField(default=0)
     error = Text(default="")
+
+    class Meta:
+        indexes = [models.Index(fields=["connection", "flow", "since_ms", "tick"], name="flow_due")]
 
 
 class Event(models.Model):

@@ -101,11 +101,15 @@ class Migration(migrations.Migration):
                 ('pk', models.CompositePrimaryKey('order_id', 'flow', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('order_id', models.BigIntegerField()),
                 ('flow', models.TextField()),
+                ('connection', models.TextField(db_default='', default='')),
                 ('tick', models.BigIntegerField()),
                 ('since_ms', models.BigIntegerField()),
                 ('attempts', models.IntegerField(default=0)),
                 ('error', models.TextField(default='')),
             ],
+            options={
+                'indexes': [models.Index(fields=['connection', 'flow', 'since_ms', 'tick'], name='flow_due')],
+            },
         ),
         migrations.CreateModel(
             name='Heartbeat',
