@@ -11,8 +11,8 @@ import statistics
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from nervo.bootstrap.connections import connect_all
 from nervo.bootstrap.demo import install, subscribe
@@ -98,46 +98,62 @@ def table(figures: list[Figure]) -> str:
     return "\n".join(rows)
 
 
+@dataclass
+class Shelf:
+    """A SKU as it was put on sale, and what has been sold of it since: what each shop should show is known from this alone."""
+
+    shown: dict[str, int]
+    sold: int = 0
+    since: float = 0.0
+    there: str = ""  # the shop that has yet to show the last sale
+
+    def wanted(self, shop: str) -> int:
+        return self.shown[shop] - self.sold
+
+
 async def measured(world: World, count: int) -> list[float]:
     """Seconds from so many sales at a shop, one after the other by chance, until the other shop showed what is left."""
-    chance, waiting, took = Random(7), dict[str, tuple[str, float, int]](), list[float]()
-    sold, due, until = 0, time.perf_counter(), time.perf_counter() + count / SALES_PER_S + SWEEP_S + 30
-    while sold < count or waiting:
-        assert time.perf_counter() < until, f"{len(waiting)} sales were never shown: {list(waiting.items())[:3]}"
-        if sold < count and time.perf_counter() >= due and _sell(world, chance, waiting):
+    shelves = {s: Shelf({n: _shows(world, n, s) for n in world.shops}) for s in world.bought}
+    chance, took, sold = Random(7), list[float](), 0
+    due, until = time.perf_counter(), time.perf_counter() + 2 * count / SALES_PER_S + SWEEP_S + 30
+    while len(took) < count:
+        assert time.perf_counter() < until, f"{sold - len(took)} of {sold} sales were never shown"
+        if sold < count and time.perf_counter() >= due and _sell(world, chance, shelves):
             sold, due = sold + 1, due + chance.expovariate(SALES_PER_S)
-        _seen(world, waiting, took)
+        took += _seen(world, shelves)
         await asyncio.sleep(0.01)
     return took
 
 
-def _sell(world: World, chance: Random, waiting: dict[str, tuple[str, float, int]]) -> bool:
-    """One unit of a SKU none of which is on its way, at either shop."""
-    here, there = chance.sample(sorted(world.shops), 2)
+def _sell(world: World, chance: Random, shelves: dict[str, Shelf]) -> bool:
+    """One unit of a SKU of which both shops show the truth."""
     free = [
-        s for s in world.bought if s not in waiting and all(20 < (_shows(world, n, s) or 0) < 80 for n in world.shops)
+        s
+        for s, shelf in shelves.items()
+        if not shelf.there and all(10 < _shows(world, n, s) == shelf.wanted(n) for n in world.shops)
     ]
     if not free:
         return False
-    sku = chance.choice(free)
-    wanted = int(_shows(world, there, sku) or 0) - 1
+    sku, (here, there) = chance.choice(free), chance.sample(sorted(world.shops), 2)
     world.shops[here].place_order([(sku, 1)], email=chance.choice(world.customers).email)
-    waiting[sku] = (there, world.clock.monotonic(), wanted)
+    shelf = shelves[sku]
+    shelf.sold, shelf.there, shelf.since = shelf.sold + 1, there, world.clock.monotonic()
     return True
 
 
-def _seen(world: World, waiting: dict[str, tuple[str, float, int]], took: list[float]) -> None:
+def _seen(world: World, shelves: dict[str, Shelf]) -> list[float]:
+    found = []
     for name, shop in world.shops.items():
-        for at, sku, quantity in reversed(shop.history[-400:]):
-            there, sold, wanted = waiting.get(sku, ("", 0.0, 0))
-            if there == name and at >= sold and quantity == wanted:
-                took.append(at - sold)
-                del waiting[sku]
+        for at, sku, quantity in shop.history[-400:]:
+            shelf = shelves.get(sku)
+            if shelf and shelf.there == name and at >= shelf.since and quantity == shelf.wanted(name):
+                found.append(at - shelf.since)
+                shelf.there = ""
+    return found
 
 
-def _shows(world: World, shop: str, sku: str) -> int | None:
-    found: Any = world.shops[shop].quantity(sku)
-    return None if found is None else int(found)
+def _shows(world: World, shop: str, sku: str) -> int:
+    return int(world.shops[shop].quantity(sku) or 0)
 
 
 @asynccontextmanager
@@ -174,5 +190,5 @@ async def _trading(sweep_s: int) -> AsyncIterator[tuple[World, Postman]]:
 async def _opened(world: World) -> None:
     """Until both shops show what is there."""
     async with asyncio.timeout(60):
-        while not all((_shows(world, name, sku) or 0) > 60 for name in world.shops for sku in world.bought):
+        while not all(_shows(world, name, sku) > 60 for name in world.shops for sku in world.bought):
             await asyncio.sleep(0.1)
