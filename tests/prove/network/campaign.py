@@ -15,9 +15,10 @@ from nervo.staging.reckoning import Result as Reckoned
 from nervo.staging.reckoning import reckon
 from nervo.store import operations
 from nervo.store.database import Database, Tx
-from tests.prove.network.ground import Line, line
+from tests.prove.network import ground
+from tests.prove.network.ground import line
+from tests.prove.network.pipe import Line
 from tests.prove.network.plan import moments
-from tests.prove.network.proxy import Pipe
 from tests.prove.network.toxics import Jolt, Toxic
 
 RULES = {"sweep_s": 2, "readback_s": 5, "subscriptions_s": 3}
@@ -55,7 +56,7 @@ class Seen:
 
 
 async def campaign(
-    db: Database, seed: int, seconds: float, *, unique_keys: bool = True, pipe: Pipe | None = None
+    db: Database, seed: int, seconds: float, *, unique_keys: bool = True, pipe: Line | None = None
 ) -> Seen:
     """Trades for about so long under a plan drawn from the seed, then lets it come to rest. `pipe` leads to the database."""
     chance = Random(seed)
@@ -71,45 +72,42 @@ async def campaign(
             with suppress(asyncio.CancelledError):
                 await trading
             poison(here, {})
+            if pipe:
+                pipe.tell("delay")
         here.people.count()
         started = time.monotonic()
         reckoned = await rest(here)
         found = await seen(here, seed, reckoned, time.monotonic() - started)
     if pipe:
-        found.toxics += Counter(
-            {"database cut": pipe.cut_off, "database stall": pipe.stalls, "database delay": pipe.delays}
-        )
+        found.toxics += Counter({f"database {what}": n for what, n in pipe.applied.items()})
     return found
 
 
-def poison(here: Line, moment: Mapping[str, list[Toxic]]) -> None:
+def poison(here: ground.Line, moment: Mapping[str, list[Toxic]]) -> None:
     """These toxics on these edges; none on the others."""
     for edge, proxy in here.edges.items():
         proxy.toxics = list(moment.get(edge, ()))
 
 
-async def jolted(pipe: Pipe, jolt: Jolt, chance: Random) -> None:
+async def jolted(pipe: Line, jolt: Jolt, chance: Random) -> None:
     """What the line to the database suffers in a moment."""
-    pipe.delay_s = jolt.delay_s
+    pipe.tell("delay", jolt.delay_s)
+    if jolt.stall_s:
+        pipe.tell("stall", jolt.stall_s)
+        await asyncio.sleep(jolt.stall_s)
     for _ in range(jolt.cuts):
         await asyncio.sleep(MOMENT_S / jolt.cuts * chance.random())
-        pipe.cut()
-    if jolt.stall_s:
-        async with pipe.stalled():
-            await asyncio.sleep(jolt.stall_s)
-    elif jolt.delay_s:
-        await asyncio.sleep(MOMENT_S)
-        pipe.delay_s = 0.0
+        pipe.tell("cut")
 
 
-async def stocked(here: Line) -> None:
+async def stocked(here: ground.Line) -> None:
     """Every shop shows what can be bought."""
     async with asyncio.timeout(30):
         while not all(shop.quantity(sku) for shop in here.world.shops.values() for sku in here.world.bought):
             await asyncio.sleep(0.05)
 
 
-async def trade(here: Line) -> None:
+async def trade(here: ground.Line) -> None:
     """What people do, until cancelled."""
     people, chance = here.people, here.world.chance
     habits = ((people.count, 0.4), (people.pack, 0.35), (people.pay_later, 0.15), (people.think_better, 0.05),
@@ -122,7 +120,7 @@ async def trade(here: Line) -> None:
         await asyncio.sleep(ORDER_EVERY_S * chance.uniform(0.5, 1.5))
 
 
-async def rest(here: Line) -> Reckoned:
+async def rest(here: ground.Line) -> Reckoned:
     """The counts as soon as they are good and no problem is left, or when the patience is over."""
     until = time.monotonic() + REST_S
     while True:
@@ -132,7 +130,7 @@ async def rest(here: Line) -> Reckoned:
         await asyncio.sleep(0.3)
 
 
-async def seen(here: Line, seed: int, reckoned: Reckoned, rest_s: float) -> Seen:
+async def seen(here: ground.Line, seed: int, reckoned: Reckoned, rest_s: float) -> Seen:
     edges, db = here.edges, here.db
     toxics = Counter({f"{edge} {kind}": n for edge, proxy in edges.items() for kind, n in proxy.applied.items()})
     repaired = await db.read(lambda tx: operations.counted(tx, "drift:") | operations.counted(tx, "found_by_"))
@@ -142,7 +140,7 @@ async def seen(here: Line, seed: int, reckoned: Reckoned, rest_s: float) -> Seen
     )  # fmt: skip
 
 
-def _twice(here: Line) -> list[str]:
+def _twice(here: ground.Line) -> list[str]:
     """What was done twice in the simulators' books, apart from whole orders, which the reckoning counts."""
     world, said = here.world, []
     for row in world.erp.orders():

@@ -4,65 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from random import Random
-from typing import Self
-from urllib.parse import urlsplit
 
 from tests.prove.network import wire
+from tests.prove.network.listener import GONE, Listener, Writer
 from tests.prove.network.toxics import Exchange, Kind, Toxic, in_a_second, page
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 BEAT_S = 0.02
 LONGEST_S = 120.0  # how long a connection that is never answered is kept, if its client stays
-Writer = asyncio.StreamWriter
-GONE = (ConnectionError, asyncio.IncompleteReadError, OSError)
-
-
-class Listener:
-    """What accepts on a free port of loopback; each connection is a task that ends with the block."""
-
-    def __init__(self, target: str) -> None:
-        parts = urlsplit(target)
-        self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
-        self.address = ("", 0)
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.address[0]}:{self.address[1]}"
-
-    @asynccontextmanager
-    async def serve(self) -> AsyncIterator[Self]:
-        server = await asyncio.start_server(self._taken, "127.0.0.1", 0, limit=2**26)
-        self.address = server.sockets[0].getsockname()[:2]
-        try:
-            yield self
-        finally:
-            server.close()
-            for task in list(self._tasks):
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def task(self, work: Awaitable[None]) -> None:
-        """Work that ends with the block."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _taken(self, reader: asyncio.StreamReader, writer: Writer) -> None:
-        self.task(self._kept(reader, writer))
-
-    async def _kept(self, reader: asyncio.StreamReader, writer: Writer) -> None:
-        try:
-            with suppress(*GONE):
-                await self.connection(reader, writer)
-        finally:
-            writer.close()
-
-    async def connection(self, reader: asyncio.StreamReader, writer: Writer) -> None:
-        raise NotImplementedError
 
 
 class Proxy(Listener):
@@ -245,61 +197,3 @@ async def _in_pieces(writer: Writer, answer: Exchange, size: int, pause_s: float
         await writer.drain()
         await asyncio.sleep(pause_s)
     return True
-
-
-class Pipe(Listener):
-    """A plain TCP proxy, for what does not speak HTTP: bytes are delayed by `delay_s`, held while `stalled`, or all cut off."""
-
-    def __init__(self, target: str) -> None:
-        super().__init__(target)
-        self.delay_s = 0.0
-        self.flowing = asyncio.Event()
-        self.flowing.set()
-        self.connections, self.cut_off, self.stalls, self.delays = 0, 0, 0, 0
-        self._open: set[Writer] = set()
-
-    def cut(self) -> None:
-        """RST on every connection, at this very moment."""
-        for writer in list(self._open):
-            wire.reset(writer)
-            self.cut_off += 1
-        self._open.clear()
-
-    @asynccontextmanager
-    async def stalled(self) -> AsyncIterator[None]:
-        """Nothing passes, and new connections are accepted and never answered, while the block runs."""
-        self.stalls += 1
-        self.flowing.clear()
-        try:
-            yield
-        finally:
-            self.flowing.set()
-
-    async def connection(self, reader: asyncio.StreamReader, writer: Writer) -> None:
-        await self.flowing.wait()
-        far_reader, far_writer = await asyncio.open_connection(self.host, self.port)
-        self.connections += 1
-        ends = {writer, far_writer}
-        self._open |= ends
-        ways = [
-            asyncio.ensure_future(self._flow(reader, far_writer)),
-            asyncio.ensure_future(self._flow(far_reader, writer)),
-        ]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            self._open -= ends
-            far_writer.close()
-
-    async def _flow(self, reader: asyncio.StreamReader, writer: Writer) -> None:
-        with suppress(*GONE):
-            while data := await reader.read(65_536):
-                if self.delay_s:
-                    self.delays += 1
-                    await asyncio.sleep(self.delay_s)
-                await self.flowing.wait()
-                writer.write(data)
-                await writer.drain()

@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.prove.network.proxy import Pipe, Proxy
+from tests.prove.network.pipe import Pipe, piped
+from tests.prove.network.proxy import Proxy
 from tests.prove.network.toxics import Kind, Toxic
 
 BODY = '{"answer": "' + "è" * 400 + '"}'
@@ -214,3 +215,23 @@ async def test_a_pipe_delays_stalls_and_cuts(far: Far, http: aiohttp.ClientSessi
             while await reader.read(65_536):
                 pass
         assert pipe.cut_off > 0 and pipe.connections >= 2
+
+
+async def test_a_pipe_in_a_process_of_its_own_obeys(far: Far, http: aiohttp.ClientSession) -> None:
+    async with piped(far.url) as line:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(line.url.rsplit(":", 1)[1]))
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await reader.readuntil(b"\r\n")
+        line.tell("delay", 0.15)
+        line.tell("stall", 0.3)
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        started = time.monotonic()
+        while len(far.bodies) < 2:
+            await asyncio.sleep(0.01)
+        assert time.monotonic() - started >= 0.15
+        line.tell("cut")
+        with pytest.raises(ConnectionResetError):
+            while await reader.read(65_536):
+                pass
+        assert line.applied == {"delay": 1, "stall": 1, "cut": 1}
+    assert line.process.returncode == 0
