@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -124,3 +125,31 @@ def test_reading_from_a_database_that_is_away_is_a_machines_error_and_goes_on_la
     elsewhere.rename(file)
     assert db.read_now(lambda tx: tx.rows(names)) == []
     db.close()
+
+
+async def test_who_is_stopped_inside_a_transaction_keeps_its_locks_for_seconds_only(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite's lock is the stopped process's until it goes on")
+    monkeypatch.setattr("nervo.store.database.STOPPED_S", 1)
+    stopped, others, locked = Database(writers=1), Database(writers=1), threading.Event()
+    await stopped.write(lambda tx: tx.run(COUNT, ("a", 0)))
+    runs = []
+
+    def stops_once(tx: Tx) -> None:
+        runs.append(1)
+        tx.run(MORE, ("a",))
+        locked.set()
+        if len(runs) == 1:
+            time.sleep(3)
+        tx.run(MORE, ("a",))
+
+    stopping = asyncio.create_task(stopped.write(stops_once))
+    await asyncio.to_thread(locked.wait)
+    async with asyncio.timeout(2.5):
+        await others.write(lambda tx: tx.run(MORE, ("a",)))
+    await stopping
+    assert await others.read(lambda tx: tx.rows("SELECT value FROM store_counter")) == [(3,)] and len(runs) == 2
+    stopped.close()
+    others.close()

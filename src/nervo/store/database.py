@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 
 from nervo.errors import Unavailable
 from nervo.kit.crashpoint import crashpoint
@@ -27,6 +27,8 @@ MAX_VALUES = 200
 MAX_KEYS = 1_000
 ATTEMPTS = 5
 CHECKPOINT_S = 0.05
+LOST = (OperationalError, InterfaceError, InternalError)  # the last one where PostgreSQL has ended the session
+STOPPED_S = 5  # less than the lease: who takes it over must find no lock of the one before
 
 _waits = threading.local()  # which connection of this thread was told what
 
@@ -180,7 +182,7 @@ class Database:
 def _commit(group: list[Job]) -> None:
     try:
         results = _attempt(group)
-    except (OperationalError, InterfaceError) as error:
+    except LOST as error:
         _give_back(error)
         _one_by_one(group)
         return
@@ -207,7 +209,7 @@ def _savepoint(tx: Tx, job: Job) -> tuple[Any, Exception | None]:
     try:
         with transaction.atomic():
             return job.work(tx), None
-    except (OperationalError, InterfaceError):
+    except LOST:
         raise
     except Exception as error:  # noqa: BLE001 - handed to the caller
         return None, error
@@ -218,6 +220,8 @@ def _transaction(*, durable: bool) -> Iterator[Tx]:
     """A transaction whose commit waits for the disk, or does not. Either way commits reach the disk in their order."""
     if connection.vendor == "sqlite":
         _wait_for_the_disk(durable)
+    else:
+        _let_go_when_stopped()
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql" and not durable:
             cursor.execute("SET LOCAL synchronous_commit TO off")
@@ -231,6 +235,16 @@ def _wait_for_the_disk(wait: bool) -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"PRAGMA synchronous={'FULL' if wait else 'NORMAL'}")
         _waits.of = (connection.connection, wait)
+
+
+def _let_go_when_stopped() -> None:
+    """Said once to each connection: a process that is stopped inside a transaction, with its machine or alone, keeps its locks no
+    longer than that."""
+    connection.ensure_connection()
+    if getattr(_waits, "of", None) is not connection.connection:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET idle_in_transaction_session_timeout = '{STOPPED_S}s'")
+        _waits.of = connection.connection
 
 
 def _one_by_one(group: list[Job]) -> None:
@@ -255,7 +269,7 @@ def _alone(work: Callable[[Tx], T]) -> T:
         try:
             with _transaction(durable=True) as tx:
                 return work(tx)
-        except (OperationalError, InterfaceError) as error:
+        except LOST as error:
             _give_back(error)
             if attempt == ATTEMPTS or _full_or_locked(error):
                 raise _unavailable("writing to the store", error) from error
@@ -273,18 +287,18 @@ def _full_or_locked(error: Exception) -> bool:
 
 def _give_back(error: Exception) -> None:
     """A connection that may be broken is not used again."""
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, LOST):
         connection.close()
 
 
 def _read(work: Callable[[Tx], T]) -> T:
     try:
         return _looked(work)
-    except (OperationalError, InterfaceError) as error:
+    except LOST as error:
         _give_back(error)
     try:
         return _looked(work)
-    except (OperationalError, InterfaceError) as error:
+    except LOST as error:
         _give_back(error)
         raise _unavailable("reading from the store", error) from error
 

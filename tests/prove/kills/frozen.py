@@ -94,7 +94,7 @@ async def _round(made: Scene, witness: Witness, pair: list[Hubs], tally: Frozen,
     tally.stops += 1
     stopped.stop()
     try:
-        until, written = time.monotonic() + 2 * lease_s + 2, len(witness.writes)
+        until, written = time.monotonic() + 2 * lease_s + 8, len(witness.writes)
         while time.monotonic() < until:
             if witness.now not in ("", holder) and any(w.hub != holder for w in witness.writes[written:]):
                 break
