@@ -73,7 +73,7 @@ def _rows(skus: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _wanted(tx: Tx, channels: dict[str, ConnectionConfig], skus: Sequence[str]) -> dict[str, dict[str, Availability]]:
-    return {name: availability.many(tx, channel.stock, skus) for name, channel in channels.items()}
+    return {name: availability.many(tx, channel.stock, skus, name) for name, channel in channels.items()}
 
 
 def _cell(wanted: Availability, row: Publication | None, channel: ConnectionConfig) -> dict[str, Any]:

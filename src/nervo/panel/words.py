@@ -96,6 +96,7 @@ TERM = {
     "hold": _("not in the ERP's figure yet: order"),
     "share": _("this channel's share"),
     "safety": _("safety stock"),
+    "buffer": _("kept back: what other channels sell is shown here late"),
     "cap": _("most that this channel may show"),
     "last_units": _("last units are left to other channels"),
     "clamp": _("never below zero"),

@@ -22,13 +22,15 @@ WORDS = {
 @dataclass(frozen=True, slots=True)
 class StockRule:
     """How a channel's stock is made from the ERP's: these warehouses, this share, less the safety stock, at most the cap; at or
-    below `last_units` it shows 0, so that another channel sells the last ones."""
+    below `last_units` it shows 0, so that another channel sells the last ones. `oversell_per_1000`: how many oversold units in 1,000
+    stock-outs the company accepts; above 0, a channel that is told late keeps as many units back as today's sales demand."""
 
     warehouses: tuple[str, ...] = ()
     share: Decimal = Decimal(1)
     safety: Decimal = Decimal(0)
     cap: Decimal | None = None
     last_units: Decimal = Decimal(0)
+    oversell_per_1000: Decimal = Decimal(0)
     location: str = ""
 
 

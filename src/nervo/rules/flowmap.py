@@ -80,6 +80,7 @@ def _stock(rule: StockRule) -> str:
     parts += [f"less {rule.safety}"] if rule.safety else []
     parts += [f"at most {rule.cap}"] if rule.cap is not None else []
     parts += [f"0 at or below {rule.last_units}"] if rule.last_units else []
+    parts += [f"{rule.oversell_per_1000} oversold in 1,000 stock-outs accepted"] if rule.oversell_per_1000 else []
     return "; ".join(parts)
 
 

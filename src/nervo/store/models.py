@@ -144,6 +144,15 @@ class Publication(models.Model):
         ]
 
 
+class Buffer(models.Model):
+    """What a channel keeps back of a SKU, since it is told late of what others sell. Reckoned anew now and then."""
+
+    pk = models.CompositePrimaryKey("channel", "sku")
+    channel = Text()
+    sku = Text()
+    units = models.IntegerField()
+
+
 class Link(models.Model):
     """A SKU's ids in a channel."""
 

@@ -7,6 +7,7 @@ from functools import partial
 from nervo.rules.config import ConnectionConfig
 from nervo.store import journal
 from nervo.sync import inbox, orders, source, sweep
+from nervo.sync.buffers import EVERY_S, Buffers
 from nervo.sync.clock_set import ClockSet
 from nervo.sync.commands import Commands
 from nervo.sync.context import Hub
@@ -45,6 +46,9 @@ def of(hub: Hub, readers: Mapping[str, Reader], watch: Watch, extra: Mapping[str
         Loop("exchanges", partial(_keep_exchanges, hub), poll_s),
         *_erp(hub, poll_s),
     ]
+    reckoned = Buffers(hub)
+    if reckoned.wanted:
+        found.append(Loop("buffers", reckoned.step, EVERY_S))
     for channel in hub.channels():
         found += _channel(hub, channel, poll_s)
     return found + [Loop(name, step, poll_s) for name, step in extra.items()]

@@ -13,7 +13,7 @@ from nervo.sync.availability import many
 
 def stock(tx: Tx, channel: ConnectionConfig, skus: Sequence[str]) -> dict[str, str | None]:
     """SKU → whole units as text, None where nothing is known."""
-    found = many(tx, channel.stock, skus)
+    found = many(tx, channel.stock, skus, channel.name)
     return {s: None if a.available_to_promise is None else str(a.available_to_promise) for s, a in found.items()}
 
 

@@ -12,6 +12,15 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='Buffer',
+            fields=[
+                ('pk', models.CompositePrimaryKey('channel', 'sku', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('channel', models.TextField()),
+                ('sku', models.TextField()),
+                ('units', models.IntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='Command',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
