@@ -13,6 +13,8 @@ from nervo.kit.pacing import Breaker, Budget, Longest
 from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import refresh
 from nervo.sync import orders
+from nervo.sync.kinds import StockKind
+from nervo.sync.publish import Publisher
 from nervo.sync.remote import Remote
 from tests.hub import TestHub
 
@@ -179,4 +181,22 @@ async def test_orders_that_were_hinted_at_are_read_several_at_a_time(store) -> N
             await asyncio.sleep(0)
     answer.set()
     assert (await reading, hub.ask("SELECT count(*) FROM store_saleorder")) == (5, [(5,)])
+    await hub.close()
+
+
+async def test_what_waits_for_a_channel_that_rests_is_left_alone(store) -> None:
+    erp, shop = WorldErp(), WorldShop(["S0"])
+    erp.stock("S0", 7)
+    hub = await TestHub(erp, {"shop": shop}).start()
+    shop.faults.down = Unavailable("calling", "connection refused")
+    while not hub.hub.remotes["shop"].breaker.refuses:
+        await failing(hub.hub.remotes["shop"], "orders", None)
+    await hub.hub.db.write(lambda tx: hub.hub.mark(tx, "stock", ["S0"]))
+    before = hub.ask("SELECT * FROM store_publication ORDER BY kind, key")
+    publisher = Publisher(hub.hub, hub.hub.channels()[0], StockKind())
+    assert [await publisher.drain() for _ in range(3)] == [0, 0, 0]
+    assert hub.ask("SELECT * FROM store_publication ORDER BY kind, key") == before
+    shop.faults.down = None
+    await hub.settle()
+    assert hub.ask("SELECT count(*) FROM store_publication WHERE dirty_tick > 0") == [(0,)]
     await hub.close()

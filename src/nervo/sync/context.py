@@ -71,7 +71,8 @@ class Hub:
         return self.epoch > 0 and self.clock.monotonic() < self.lease_until and self.now_ms() < self.lease_until_ms
 
     def may_send(self, connection: str) -> bool:
-        return self.active and connection not in self.paused and not self.remotes[connection].refused
+        remote = self.remotes[connection]
+        return self.active and connection not in self.paused and not remote.refused and not remote.breaker.refuses
 
     def check_may_send(self, connection: str) -> None:
         """Asked right before a write leaves. Raises LostLease, Paused."""
