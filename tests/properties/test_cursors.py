@@ -13,6 +13,7 @@ from nervo.ports.common import Cursor, Page
 from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import facts, operations
 from nervo.sync import orders
+from nervo.sync.orders import OVERLAP_S
 from tests.hub import TestHub
 from tests.properties.depot import order
 from tests.properties.ground import fresh
@@ -21,6 +22,7 @@ from tests.properties.profile import Machine, examples
 # An hour before summer time begins, before it ends, before a leap day begins, and the last second of a year.
 STARTS = ["2026-03-29T00:30:00", "2026-10-25T00:30:00", "2028-02-28T23:59:30", "2026-12-31T23:59:59"]
 PAGE = 3
+MOST_BACK_S = 40.0
 
 
 class FeedShop(WorldShop):
@@ -40,6 +42,9 @@ class FeedShop(WorldShop):
         base = before or replace(order(number, []), placed_at=self.now)
         version = f"{int(base.version) + 1:06}"
         (self.hidden if late else self.rows)[number] = replace(base, version=version, updated_at=self.now)
+
+    def oldest_hidden(self) -> datetime:
+        return min((row.updated_at for row in self.hidden.values()), default=self.now)
 
     def commit(self) -> None:
         self.rows |= self.hidden
@@ -76,6 +81,7 @@ class Cursors(Machine):
         self.ground.write(lambda tx: facts.put_products(tx, [], 1))
         self.ground.run(orders.start_point(self.hub.hub, self.channel))
         self.cursor: Cursor | None = None
+        self.back = False
 
     @rule(numbers=st.lists(st.integers(1, 12).map(str), min_size=1, max_size=12), late=st.booleans())
     def orders_change(self, numbers: list[str], late: bool) -> None:
@@ -86,11 +92,30 @@ class Cursors(Machine):
     @rule(seconds=st.sampled_from([0.0, 0.001, 1.0, 59.0, 3600.0, 86_400.0]))
     def time_goes_on(self, seconds: float) -> None:
         """What is under way is committed within the overlap."""
-        if seconds > 60:
+        if self.shop.now + timedelta(seconds=seconds + MOST_BACK_S) - self.shop.oldest_hidden() > timedelta(
+            seconds=OVERLAP_S
+        ):
             self.shop.commit()
             self.the_hub_sweeps()
         self.shop.now += timedelta(seconds=seconds)
         self.hub.clock.advance(seconds)
+
+    @rule(
+        seconds=st.sampled_from([3600.0, 86_400.0, 366 * 86_400.0]),
+        numbers=st.lists(st.integers(1, 12).map(str), max_size=4),
+    )
+    def the_shops_clock_runs_ahead_for_a_moment(self, seconds: float, numbers: list[str]) -> None:
+        self.shop.now += timedelta(seconds=seconds)
+        for number in numbers:
+            self.shop.touch(number)
+        self.the_hub_sweeps()
+        self.shop.now -= timedelta(seconds=seconds)
+
+    @rule()
+    def the_shops_clock_is_set_back_a_little(self) -> None:
+        if not self.back:
+            self.shop.now -= timedelta(seconds=MOST_BACK_S)
+        self.back = True
 
     @rule()
     def it_is_committed(self) -> None:

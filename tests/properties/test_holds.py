@@ -36,7 +36,9 @@ RULES = st.builds(
     cap=st.sampled_from([None, Decimal(4)]),
     last_units=st.sampled_from([0, 2]).map(Decimal),
 )
-MOST_ORDERS = 5
+CHANGES = ["paid", "mended", "cancelled", "edited", "touched"]
+SO_FAR = st.sampled_from(["happened", "heard", "done"])
+MOST_ORDERS = 4
 FAULTS = [
     "",
     "",
@@ -80,10 +82,15 @@ class Holds(Machine):
     def goods_come_or_are_sold_over_the_counter(self, sku: str, place: str, by: int) -> None:
         self.erp.base[sku, place] += by
 
-    @rule(target=reads, skus=st.lists(st.sampled_from(SKUS), min_size=1, max_size=3, unique=True))
-    def a_read_starts(self, skus: list[str]) -> Read:
+    @rule(target=reads, skus=st.lists(st.sampled_from(SKUS), min_size=1, max_size=3, unique=True), so_far=SO_FAR)
+    def a_read_starts(self, skus: list[str], so_far: str) -> Read:
         self.now += 1
-        return Read(self.ground.write(tick), self.now, tuple(skus))
+        read = Read(self.ground.write(tick), self.now, tuple(skus))
+        if so_far != "happened":
+            self.the_erp_looks(read)
+        if so_far == "done":
+            self.its_answer_arrives(read)
+        return read
 
     @rule(read=reads)
     def the_erp_looks(self, read: Read) -> None:
@@ -111,12 +118,11 @@ class Holds(Machine):
         lines=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 3)), min_size=1, max_size=3),
         paid=st.booleans(),
         strange=st.sampled_from(["", "", "", "", "status", "sku", "total", "cancelled"]),
-        at_once=st.booleans(),
+        so_far=SO_FAR,
     )
     def somebody_buys(
-        self, channel: str, lines: list[tuple[int, int]], paid: bool, strange: str, at_once: bool
+        self, channel: str, lines: list[tuple[int, int]], paid: bool, strange: str, so_far: str
     ) -> object:
-        """`at_once`: the hub hears of it, and does what is needed."""
         if len(self.all) == MOST_ORDERS:
             return multiple()
         there = OF_CHANNEL[channel]
@@ -128,13 +134,18 @@ class Holds(Machine):
         odd = {"status": {"status": OrderStatus.UNKNOWN}, "total": {"total_gross": made.total_gross + 1},
                "cancelled": {"status": OrderStatus.CANCELLED}}  # fmt: skip
         self.all.append(Sold(channel, replace(made, **odd.get(strange, {}))))
-        if at_once:
-            self.the_hub_reads_the_order(self.all[-1])
-            self.run_flows(self.all[-1])
+        self.goes(self.all[-1], so_far)
         return self.all[-1]
 
-    @rule(sold=sold, what=st.sampled_from(["paid", "mended", "cancelled", "edited", "touched"]), n=st.integers(1, 4))
-    def the_order_changes(self, sold: Sold, what: str, n: int) -> None:
+    def goes(self, sold: Sold, so_far: str) -> None:
+        """What comes of it at once; the rest may come later."""
+        if so_far != "happened":
+            self.the_hub_reads_the_order(sold)
+        if so_far == "done":
+            self.run_flows(sold)
+
+    @rule(sold=sold, what=st.sampled_from(CHANGES), n=st.integers(1, 4), so_far=SO_FAR)
+    def the_order_changes(self, sold: Sold, what: str, n: int, so_far: str) -> None:
         before = sold.reading
         if before.status is OrderStatus.CANCELLED:
             return
@@ -151,6 +162,7 @@ class Holds(Machine):
             "touched": {"note": f"{n}"},
         }[what]
         sold.reading = changed(before, **fields)
+        self.goes(sold, so_far)
 
     # What the hub does
 
@@ -300,9 +312,7 @@ class Holds(Machine):
             for sold in self.all:
                 self.run_flows(sold)
                 self.a_person_acts(sold, "approve", "A")
-        read = self.a_read_starts(SKUS)
-        self.the_erp_looks(read)
-        self.its_answer_arrives(read)
+        read = self.a_read_starts(SKUS, "done")
         self.what_is_held_is_what_is_open()
         self.no_channel_may_show_more_than_there_is()
         for name, skus in OF_CHANNEL.items():

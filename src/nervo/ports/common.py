@@ -19,6 +19,10 @@ class Cursor:
         """The same place with an overlap, for sources whose rows become visible late."""
         return Cursor(self.at - timedelta(seconds=seconds))
 
+    def not_after(self, now: datetime) -> "Cursor":
+        """Never later than our own time: a row of a source whose clock ran ahead for a moment would hide all that come after it."""
+        return self if self.at <= now else Cursor(now)
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):

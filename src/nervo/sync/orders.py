@@ -319,7 +319,7 @@ async def start_point(hub: Hub, channel: ConnectionConfig) -> None:
     if await hub.db.read(lambda tx: operations.cursor(tx, name, "orders")):
         return
     page = await hub.remotes[name].call("orders", None)
-    newest = page.next or Cursor(hub.clock.now() - timedelta(days=1))
+    newest = (page.next or Cursor(hub.clock.now() - timedelta(days=1))).not_after(hub.clock.now())
     at, there = newest.rewound(OVERLAP_S), list[Order]()
     for _ in range(MAX_PAGES):
         page = await hub.remotes[name].call("orders", at)
@@ -380,7 +380,7 @@ def _take_page(
     if again:
         refresh.want(tx, channel.name, "order", again, "sweep", hub.now_ms(), patient=True)
     if page.next and (since is None or page.next.at >= since.at):
-        operations.set_cursor(tx, channel.name, "orders", page.next, hub.now_ms())
+        operations.set_cursor(tx, channel.name, "orders", page.next.not_after(hub.clock.now()), hub.now_ms())
     return [flow for flow in found if flow], again
 
 
