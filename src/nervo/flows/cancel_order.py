@@ -1,7 +1,7 @@
 """cancel_order: a cancellation at the channel reaches the ERP after whatever was in flight, and gives the goods back."""
 
-from nervo.flows.pending import waited_out
-from nervo.ports.erp import ErpOrder
+from nervo.flows.writing import look_up
+from nervo.ports.erp import OrderKey
 from nervo.store import holds, journal, orders, refresh
 from nervo.store.database import Tx
 from nervo.sync import lease
@@ -17,10 +17,7 @@ async def cancel_order(hub: Hub, order_id: int) -> None:
     if kept is None or kept.cancelled_ms or not kept.cancel_wanted:
         return
     erp = hub.erp()
-    found: ErpOrder | None = await erp.call("find_order", kept.erp_key)
-    if found is None and kept.pending == "order":
-        await waited_out(hub, order_id)
-        found = await erp.call("find_order", kept.erp_key)
+    found = await look_up(hub, kept, OrderKey.SEARCHABLE)  # whatever lands after this would stay
     if found:
         await erp.call("cancel_order", found.erp_id)
 

@@ -6,11 +6,12 @@ from collections.abc import Awaitable
 from decimal import Decimal
 from typing import TypeVar
 
-from nervo.errors import NervoError, OutcomeUnknown, Rejected
+from nervo.errors import Misunderstood, NervoError, OutcomeUnknown, Rejected
 from nervo.flows.pending import waited_out
+from nervo.flows.writing import look_up
 from nervo.model.orders import OrderStatus
 from nervo.model.payments import Payment, PaymentStatus
-from nervo.ports.erp import ErpOrder, ErpOrderState, OrderDraft, OrderKey
+from nervo.ports.erp import ErpOrder, ErpOrderState, OrderDraft
 from nervo.store import holds, journal, orders, refresh
 from nervo.store.database import Tx
 from nervo.store.orders import Kept
@@ -81,7 +82,7 @@ class PlaceOrder:
         if kept.erp_id:
             found: ErpOrder = await erp.call("read_order", kept.erp_id)
             return found
-        already = await self._landed(kept)
+        already = await look_up(self.hub, kept, erp.port.capabilities.order_key)
         written = already or await self._create(kept)
 
         def note(tx: Tx) -> None:
@@ -103,31 +104,21 @@ class PlaceOrder:
         created: ErpOrder = await self._outcome(kept, self.hub.erp().call("create_order", draft, attempts=1))
         return created
 
-    async def _landed(self, kept: Kept) -> ErpOrder | None:
-        """What is in the ERP under our key; an unknown attempt is waited out first where the ERP would take a second order."""
-        erp = self.hub.erp()
-        found: ErpOrder | None = await erp.call("find_order", kept.erp_key)
-        if found or kept.pending != "order" or erp.port.capabilities.order_key is OrderKey.UNIQUE:
-            return found
-        await waited_out(self.hub, kept.id)
-        later: ErpOrder | None = await erp.call("find_order", kept.erp_key)
-        return later
-
     async def _sending(self, kept: Kept, what: str) -> None:
         """Noted before it leaves, so that whoever comes after knows that it may take effect."""
         await self.hub.db.write(lambda tx: self._pending(tx, kept, what))
         self.hub.sent_at[kept.id] = self.hub.clock.monotonic()
 
     async def _outcome(self, kept: Kept, call: Awaitable[T]) -> T:
-        """The call's result. What certainly had no effect is not pending any more; what is unknown stays so."""
+        """The call's result. What certainly had no effect leaves pending only what was pending before; what is unknown stays so."""
         try:
             result = await call
-        except OutcomeUnknown:
+        except (OutcomeUnknown, Misunderstood):
             self.hub.sent_at[kept.id] = self.hub.clock.monotonic()
             await self.hub.db.write(lambda tx: journal.event(tx, kept.id, "erp_write_unknown", self.hub.now_ms()))
             raise
         except NervoError:
-            await self.hub.db.write(lambda tx: self._pending(tx, kept, ""))
+            await self.hub.db.write(lambda tx: self._pending(tx, kept, kept.pending))
             raise
         self.hub.sent_at.pop(kept.id, None)
         return result

@@ -16,11 +16,15 @@ async def renew(hub: Hub) -> bool:
     epoch = await hub.db.write(lambda tx: _take(hub, tx)) or 0
     hub.paused = await hub.db.read(operations.paused)
     hub.lease_until, hub.lease_until_ms = asked + LEASE_S, asked_ms + int(LEASE_S * 1000)
+    if epoch != hub.epoch:
+        hub.sent_at.clear()  # others may have written meanwhile
     hub.epoch = epoch
     return hub.active
 
 
 def _take(hub: Hub, tx: Tx) -> int | None:
+    if hub.epoch and not operations.still_ours(tx, "hub", hub.owner, hub.epoch):
+        return None  # what began under that epoch stops first: it must never act under a later one
     now_ms = _now_ms(hub, tx)
     epoch = _asked(hub, tx, now_ms)
     if epoch is None and _given_for_the_dead(hub, tx):
