@@ -12,6 +12,7 @@ from nervo.bootstrap.vault import Vault
 from nervo.errors import NervoError
 from nervo.kit.clock import Clock
 from nervo.kit.http import ToolBox
+from nervo.kit.pacing import Chance
 from nervo.ports.shop import Delivery, WebhookRequest
 from nervo.rules.config import Config, ConnectionConfig
 from nervo.store.database import Database
@@ -54,10 +55,10 @@ def _add(made: Connections, connection: ConnectionConfig, settings: Any, clock: 
         made.readers[connection.name] = found.hints
 
 
-def connected(connection: ConnectionConfig, settings: Any, clock: Clock) -> Remote:
-    """One connection's remote, paced as its manifest says, every exchange kept."""
+def connected(connection: ConnectionConfig, settings: Any, clock: Clock, chance: Chance | None = None) -> Remote:
+    """One connection's remote, paced as its manifest says, every exchange kept. `chance` spreads its repeats."""
     found = registry.connector(connection.connector)
-    remote = Remote(connection.name, None, clock, writable=connection.writable, chance=Random())
+    remote = Remote(connection.name, None, clock, writable=connection.writable, chance=chance or Random())
     remote.port = found.connect(settings, ToolBox(clock, found.limits.pace(clock), remote.keep))
     return remote
 

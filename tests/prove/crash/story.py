@@ -12,8 +12,8 @@ from django.db import connections
 from nervo.staging.people import Change
 from nervo.staging.reckoning import Result, shown_at
 from nervo.staging.trading import MAIN, PUBLIC
-from nervo.staging.virtual import VirtualLoop
 from nervo.staging.wires import Network
+from tests.prove.sim.history import virtual_loop
 from tests.prove.sim.oracles import Oracles
 from tests.prove.sim.scene import Scene
 
@@ -36,9 +36,7 @@ def tell(database_url: str, crash_at: frozenset[int] = frozenset(), *, unique_ke
 
     use_database(database_url)
     net = Network(Random("story/net"))
-    loop = VirtualLoop(net)
-    loop.set_exception_handler(lambda loop, context: None)
-    asyncio.set_event_loop(loop)
+    loop = virtual_loop(net)
     scene = Scene(0, loop, net)
     scene.build(unique_keys=unique_keys, poll_s=20.0, moment_s=0.002)
     scene.readback_s = 20

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+import aiohttp.connector
+
 from nervo.staging.people import Change
 from nervo.staging.reckoning import shown_at
 from nervo.staging.trading import MAIN
@@ -64,9 +66,7 @@ def play(seed: int) -> Outcome:
 
 def _play(seed: int, started: float) -> Outcome:
     net = Network(Random(f"{seed}/net"))
-    loop = VirtualLoop(net)
-    loop.set_exception_handler(lambda loop, context: None)
-    asyncio.set_event_loop(loop)
+    loop = virtual_loop(net)
     history = History(seed, loop, net)
     try:
         loop.run_until_complete(history.run())
@@ -78,6 +78,15 @@ def _play(seed: int, started: float) -> Outcome:
         loop.close()
         gc.collect()
     return history.outcome(time.process_time() - started)
+
+
+def virtual_loop(net: Network) -> VirtualLoop:
+    """A loop for one history. aiohttp asks the machine how old a connection is; here it is told by the loop."""
+    loop = VirtualLoop(net)
+    loop.set_exception_handler(lambda loop, context: None)
+    asyncio.set_event_loop(loop)
+    aiohttp.connector.monotonic = loop.time  # type: ignore[attr-defined]
+    return loop
 
 
 class History:

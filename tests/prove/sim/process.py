@@ -150,7 +150,7 @@ class Process:
         for item in self._config.connections.values():
             found = registry.connector(item.connector)
             settings = parse(found.settings, given[item.name])
-            self.connections.remotes[item.name] = connected(item, settings, self.clock)
+            self.connections.remotes[item.name] = connected(item, settings, self.clock, self._chance)
             if found.verify and found.hints:
                 self.connections.verifiers[item.name] = partial(_verify, found.verify, settings)
                 self.connections.readers[item.name] = found.hints
