@@ -61,6 +61,13 @@ async def test_a_call_whose_reply_was_lost_is_sent_once(line: Line, method: str)
     assert [e.status for e in line.kept] == [200, 0]
 
 
+async def test_a_write_that_a_gateway_gave_up_may_have_taken_effect(line: Line) -> None:
+    line.echo.faults.append(Fault(FaultKind.UNAVAILABLE, times=3))
+    given_up = [(await line.http.call(*call)).given_up for call in (("GET", "/a"), ("POST", "/a"))]
+    asked = await line.http.call("POST", "/graphql", safe=True)
+    assert [*given_up, asked.given_up] == [Unavailable, OutcomeUnknown, Unavailable]
+
+
 async def test_a_read_whose_connection_broke_is_unavailable(line: Line) -> None:
     line.echo.faults.append(Fault(FaultKind.DROP, times=2))
     with pytest.raises(Unavailable):

@@ -1,7 +1,7 @@
 """HTTP for connectors: one session per connection, time-outs that tell "not sent" from "unknown", every exchange recorded."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -38,11 +38,18 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response, read whole; text in UTF-8, whatever it came in. Header names in lower case."""
+    """A response, read whole; text in UTF-8, whatever it came in. Header names in lower case. `safe`: what was asked may be repeated."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    safe: bool = True
+
+    @property
+    def given_up(self) -> type[Unavailable] | type[OutcomeUnknown]:
+        """What a 5xx stands for, 503 too: a gateway says it of a system that took the call and was too slow (Varnish, Fastly: "503
+        first byte timeout"), so that nobody knows of a write."""
+        return Unavailable if self.safe else OutcomeUnknown
 
     def json(self, doing: str) -> Any:
         """The body as JSON. Raises Misunderstood when it is not."""
@@ -113,13 +120,15 @@ class Http:
         if check := may_leave.get():
             check()
         payload = msgspec.json.encode(json) if json is not None else body
+        safe = method in SAFE if safe is None else safe
         sent = {**self._headers, **(headers or {})} | ({"Content-Type": "application/json"} if json is not None else {})
         started = self.tools.clock.monotonic()
         try:
             answer = await self._send(method, path, params, payload, sent, timeout_s or self.tools.timeout_s)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._record(method, path, params, sent, payload, None, started, repr(error))
-            raise self._failure(method, path, error, method in SAFE if safe is None else safe) from error
+            raise self._failure(method, path, error, safe) from error
+        answer = replace(answer, safe=safe)
         self._record(method, path, params, sent, payload, answer, started, "")
         if answer.status == 429:
             bucket.close_for(_asked_s(answer, self.tools.clock.now()))

@@ -123,6 +123,8 @@ async def trade(here: ground.Line) -> None:
 async def rest(here: ground.Line) -> Reckoned:
     """The counts as soon as they are good and no problem is left, or when the patience is over."""
     until = time.monotonic() + REST_S
+    while any(proxy.under_way for proxy in here.edges.values()):
+        await asyncio.sleep(0.1)
     while True:
         reckoned = reckon(here.world, await here.db.read(_held), here.people.changes)
         if (reckoned.good and not await here.db.read(left_open)) or time.monotonic() > until:

@@ -20,7 +20,8 @@ LONGEST_S = 120.0  # how long a connection that is never answered is kept, if it
 class Proxy(Listener):
     """Between an HTTP client and `target`. `repeatable` says which requests the network may pass on twice: safe ones.
 
-    `asked` counts requests, `passed` those that reached the far side, `applied` what toxics did, by kind.
+    `asked` counts requests, `passed` those that reached the far side, `applied` what toxics did, by kind; `under_way` are
+    late requests that have not landed yet.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class Proxy(Listener):
         super().__init__(target)
         self.chance, self.repeatable = chance, repeatable
         self.toxics: list[Toxic] = []
-        self.asked, self.passed = 0, 0
+        self.asked, self.passed, self.under_way = 0, 0, 0
         self.applied: Counter[Kind] = Counter()
         self._recorded: dict[str, Exchange] = {}
 
@@ -154,9 +155,11 @@ class Proxy(Listener):
         return answer
 
     async def _later(self, request: Exchange, seconds: float) -> None:
+        self.under_way += 1
         await asyncio.sleep(seconds)
         with suppress(*GONE):
             await self._pass(request)
+        self.under_way -= 1
 
     async def _silent(self, reader: asyncio.StreamReader) -> bool:
         """No answer until the client gives up."""

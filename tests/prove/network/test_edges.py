@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -128,8 +129,30 @@ async def test_an_order_and_a_change_of_stock_come_through_it_once_and_right(
         await until(wrong)
 
 
+@pytest.mark.fault(22)
+@pytest.mark.parametrize("unique", [False], ids=["searchable"], indirect=True)
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_an_order_that_a_gateway_gave_up_and_the_erp_took_much_later_is_there_once(
+    here: Line, status: int
+) -> None:
+    """503 too is what gateways say when the system behind them was too slow (Varnish, Fastly: "first byte timeout")."""
+    erp = here.running.hub.erp()
+    erp.port.capabilities = replace(erp.port.capabilities, late_application_s=5.0)
+    with here.edges["erp"].under(Toxic(Kind.LATE, WRITES["erp"], times=1, seconds=4.0, status=status)):
+        placed = buy(here, "woocommerce")
+        before = here.edges["erp"].applied[Kind.LATE]
+
+        async def wrong() -> list[str]:
+            unseen = here.edges["erp"].applied[Kind.LATE] == before
+            return ["not applied"] if unseen else await amiss(here, placed, (placed.lines[0][0],))
+
+        await until(wrong)
+
+
 async def amiss(here: Line, placed: Placed, skus: tuple[str, ...]) -> list[str]:
     """What is not yet as it has to be, from the simulators' books and our open problems."""
+    if any(proxy.under_way for proxy in here.edges.values()):
+        return ["a late request is still under way"]
     rows = [r for r in here.world.erp.orders() if r["key"] == placed.key]
     said = [f"{len(rows)} orders in the ERP"] if len(rows) != 1 else []
     for r in rows:

@@ -13,10 +13,8 @@ from nervo.errors import (
     Misunderstood,
     NervoError,
     NotFound,
-    OutcomeUnknown,
     RateLimited,
     Rejected,
-    Unavailable,
 )
 from nervo.kit.http import Answer, Http, ToolBox
 
@@ -27,7 +25,7 @@ BELL_S = 25
 NEEDED_RIGHTS = ("catalogue", "stock", "customers", "orders", "payments")
 STATUS: dict[int, type[NervoError]] = {
     400: Misunderstood, 401: AuthFailed, 403: AuthFailed, 404: NotFound, 405: Misunderstood, 409: Rejected, 413: Rejected,
-    422: Rejected, 423: Conflict, 429: RateLimited, 502: OutcomeUnknown, 503: Unavailable, 504: OutcomeUnknown,
+    422: Rejected, 423: Conflict, 429: RateLimited,
 }  # fmt: skip
 FIXES = {
     "unknown_sku": "Create the SKU in the ERP, then press Retry.",
@@ -91,7 +89,7 @@ def _judged(answer: Answer, doing: str, type: type[T]) -> T:
 
 
 def _refused(answer: Answer, doing: str) -> Exception:
-    kind = STATUS.get(answer.status, OutcomeUnknown if answer.status >= 500 else Misunderstood)
+    kind = STATUS.get(answer.status) or (answer.given_up if answer.status >= 500 else Misunderstood)
     if kind is RateLimited:
         return RateLimited(doing, "too many calls", retry_after_s=_seconds(answer.headers))
     fault = _fault(answer)

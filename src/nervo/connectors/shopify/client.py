@@ -28,11 +28,10 @@ from nervo.kit.secrets import Scrubber
 T = TypeVar("T")
 
 PATH = f"/admin/api/{API_VERSION}/graphql.json"
-# OutcomeUnknown stands for "a mutation may have taken effect"; of a query it becomes Unavailable.
 STATUS: dict[int, type[NervoError]] = {
     401: AuthFailed, 402: AuthFailed, 403: AuthFailed, 404: AuthFailed, 423: AuthFailed, 429: RateLimited, 430: Unavailable,
-    500: OutcomeUnknown, 502: OutcomeUnknown, 503: Unavailable, 504: OutcomeUnknown,
 }  # fmt: skip
+# OutcomeUnknown stands for "a mutation may have taken effect"; of a query it becomes Unavailable.
 CODES: dict[str, type[NervoError]] = {
     "THROTTLED": RateLimited, "ACCESS_DENIED": AuthFailed, "SHOP_INACTIVE": AuthFailed, "INTERNAL_SERVER_ERROR": OutcomeUnknown,
     "TIMEOUT": OutcomeUnknown, "MAX_COST_EXCEEDED": Unavailable, "RESOURCE_NOT_FOUND": NotFound,
@@ -145,7 +144,7 @@ class Client:
         doing = f"{'reading' if kind == 'query' else 'calling'} {name} in Shopify"
         self.served_version = answer.headers.get("x-shopify-api-version", self.served_version)
         if answer.status != 200:
-            raise _http_error(answer, kind, doing)
+            raise _http_error(answer, doing)
         reply = _decoded(answer.body, _Reply, doing)
         if cost := reply.extensions.cost:
             self._learn(name, cost)
@@ -206,7 +205,7 @@ class Client:
                 doing, f"HTTP {answer.status}", fix="Check client id, secret and that the app is installed."
             )
         if answer.status != 200:
-            raise _http_error(answer, "query", doing)
+            raise _http_error(answer, doing)
         grant = _decoded(answer.body, _Grant, doing)
         return grant.access_token, grant.expires_in
 
@@ -223,13 +222,11 @@ def _checked(url: str) -> str:
     raise BadInput("reading the address of a Shopify shop", url, code="bad_settings", fix="Use https.")
 
 
-def _http_error(answer: Answer, kind: str, doing: str) -> NervoError:
-    error = STATUS.get(answer.status, OutcomeUnknown if answer.status >= 500 else Misunderstood)
+def _http_error(answer: Answer, doing: str) -> NervoError:
+    error = STATUS.get(answer.status) or (answer.given_up if answer.status >= 500 else Misunderstood)
     if error is RateLimited:
         wait = answer.headers.get("retry-after", "")
         return RateLimited(doing, f"HTTP {answer.status}", retry_after_s=_seconds(wait))
-    if error is OutcomeUnknown and kind == "query":
-        error = Unavailable
     return error(doing, f"HTTP {answer.status}", status=answer.status)
 
 

@@ -17,7 +17,6 @@ from nervo.errors import (
     Misunderstood,
     NervoError,
     NotFound,
-    OutcomeUnknown,
     RateLimited,
     Rejected,
     Unavailable,
@@ -39,7 +38,6 @@ IDLE_S = 1.0  # gunicorn closes idle connections after 2 s
 
 STATUS: dict[int, type[NervoError]] = {
     401: AuthFailed, 403: Rejected, 404: NotFound, 409: Conflict, 422: Misunderstood, 429: RateLimited, 500: Misunderstood,
-    502: OutcomeUnknown, 503: Unavailable, 504: OutcomeUnknown,
 }  # fmt: skip
 REFUSALS: dict[str, type[NervoError]] = {
     "UserError": Rejected,
@@ -273,7 +271,7 @@ def _judged(answer: Answer, doing: str, type: type[T]) -> T:
 
 
 def _failed(answer: Answer, doing: str) -> NervoError:
-    kind = STATUS.get(answer.status, Unavailable if answer.status >= 500 else Misunderstood)
+    kind = STATUS.get(answer.status) or (answer.given_up if answer.status >= 500 else Misunderstood)
     if kind is RateLimited:
         return RateLimited(doing, f"HTTP {answer.status}", retry_after_s=_seconds(answer.headers.get("retry-after")))
     return kind(doing, f"HTTP {answer.status}", status=answer.status)

@@ -14,7 +14,6 @@ from nervo.errors import (
     Misunderstood,
     NervoError,
     NotFound,
-    OutcomeUnknown,
     RateLimited,
     Rejected,
     Unavailable,
@@ -27,7 +26,7 @@ T = TypeVar("T")
 TOKEN_HEADER = "vendure-auth-token"
 IDLE_S = 3.0  # Node closes idle connections after 5 s
 STATUS: dict[int, type[NervoError]] = {
-    401: AuthFailed, 403: AuthFailed, 404: NotFound, 429: RateLimited, 502: OutcomeUnknown, 503: Unavailable, 504: OutcomeUnknown,
+    401: AuthFailed, 403: AuthFailed, 404: NotFound, 429: RateLimited,
 }  # fmt: skip
 # Vendure answers 200 (400 for a document it cannot read) with errors[].extensions.code. A mutation is one transaction.
 CODES: dict[str, type[NervoError]] = {
@@ -139,7 +138,7 @@ class Client:
 def _judged(answer: Answer, doing: str) -> dict[str, msgspec.Raw]:
     """The data, or what went wrong as our error."""
     if answer.status not in (200, 400):
-        kind = STATUS.get(answer.status, Unavailable if answer.status >= 500 else Misunderstood)
+        kind = STATUS.get(answer.status) or (answer.given_up if answer.status >= 500 else Misunderstood)
         if kind is RateLimited:
             wait = answer.headers.get("retry-after", "")
             raise RateLimited(doing, f"HTTP {answer.status}", retry_after_s=float(wait) if wait.isdigit() else None)

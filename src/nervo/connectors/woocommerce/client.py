@@ -18,10 +18,8 @@ from nervo.errors import (
     Misunderstood,
     NervoError,
     NotFound,
-    OutcomeUnknown,
     RateLimited,
     Rejected,
-    Unavailable,
 )
 from nervo.kit.http import Answer, Http, ToolBox
 from nervo.kit.rows import decoded_rows
@@ -36,7 +34,7 @@ PRODUCT = (
     "global_unique_id,attributes,images,variations"
 )
 STATUS: dict[int, type[NervoError]] = {
-    400: Rejected, 401: AuthFailed, 403: AuthFailed, 409: Rejected, 413: Rejected, 429: RateLimited, 503: Unavailable,
+    400: Rejected, 401: AuthFailed, 403: AuthFailed, 409: Rejected, 413: Rejected, 429: RateLimited,
 }  # fmt: skip
 # Codes that say more than their status. A 404 without one of the first is not "the order is gone": the API itself is.
 CODES: dict[str, type[NervoError]] = {
@@ -172,7 +170,7 @@ class Client:
     async def _judged(self, method: str, path: str, doing: str, **rest: Any) -> Answer:
         answer = await self.http.call(method, BASE + path, **rest)
         if answer.status >= 400:
-            raise _refusal(answer, method, doing)
+            raise _refusal(answer, doing)
         if answer.status >= 300:
             raise Misunderstood(
                 doing, f"HTTP {answer.status} to {answer.headers.get('location', '')}", fix=NO_ROUTE_FIX
@@ -180,14 +178,13 @@ class Client:
         return answer
 
 
-def _refusal(answer: Answer, method: str, doing: str) -> NervoError:
-    """A crash of PHP while it wrote (500, 502, 504) may have written."""
+def _refusal(answer: Answer, doing: str) -> NervoError:
     try:
         problem = msgspec.json.decode(answer.body, type=wire.Problem)
     except (msgspec.ValidationError, msgspec.DecodeError):
         problem = wire.Problem()
-    crashed = Unavailable if method == "GET" else OutcomeUnknown
-    kind = CODES.get(problem.code) or STATUS.get(answer.status) or (crashed if answer.status >= 500 else Misunderstood)
+    failed = answer.given_up if answer.status >= 500 else Misunderstood
+    kind = CODES.get(problem.code) or STATUS.get(answer.status) or failed
     said = problem.message or f"HTTP {answer.status}"
     if kind is RateLimited:
         wait = answer.headers.get("retry-after", "")

@@ -107,7 +107,7 @@ REFUSALS: list[tuple[int, object, type[Exception], type[Exception]]] = [
     (402, {}, AuthFailed, AuthFailed),
     (429, {}, RateLimited, RateLimited),
     (502, {}, Unavailable, OutcomeUnknown),
-    (503, {}, Unavailable, Unavailable),
+    (503, {}, Unavailable, OutcomeUnknown),
 ]
 
 
@@ -136,7 +136,7 @@ async def test_an_answer_that_nobody_can_read_is_misunderstood(world: World) -> 
         await world.shop.listings(None)
 
 
-async def test_a_shop_that_is_down_is_unavailable_and_a_dropped_write_is_of_unknown_outcome(world: World) -> None:
+async def test_a_shop_that_is_down_is_unavailable_to_readers_and_the_outcome_of_a_write_unknown(world: World) -> None:
     listing = await world.listing("SKU-1")
     world.simulator.faults.append(Fault(FaultKind.DROP, PATH, times=2))
     with pytest.raises(Unavailable):
@@ -145,6 +145,8 @@ async def test_a_shop_that_is_down_is_unavailable_and_a_dropped_write_is_of_unkn
         await world.shop.put_prices([world.price(listing, "9")])
     world.simulator.down = True
     with pytest.raises(Unavailable):
+        await world.shop.listings(None)
+    with pytest.raises(OutcomeUnknown):
         await world.shop.put_prices([world.price(listing, "9")])
 
 

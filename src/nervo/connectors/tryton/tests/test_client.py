@@ -145,7 +145,7 @@ async def test_a_wrong_password_is_for_a_person(desk: Desk):
         (status(403), Rejected),
         (status(404), NotFound),
         (status(409), Conflict),
-        (status(503), Unavailable),
+        (status(503), OutcomeUnknown),
         (status(504), OutcomeUnknown),
         (status(502), OutcomeUnknown),
         (lambda: web.Response(text="<html>maintenance</html>"), Misunderstood),

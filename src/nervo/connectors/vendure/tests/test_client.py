@@ -121,7 +121,7 @@ async def test_a_server_that_gives_tokens_by_cookie_alone_says_what_to_set(desk:
         (errors("INTERNAL_SERVER_ERROR", "SQLITE_BUSY"), Unavailable),
         (errors("GRAPHQL_VALIDATION_FAILED", 'Cannot query field "x"', 400), Misunderstood),
         (errors("SOMETHING_NEW", "?"), Misunderstood),
-        (web.Response(status=503), Unavailable),
+        (web.Response(status=503), OutcomeUnknown),
         (web.Response(status=502), OutcomeUnknown),
         (web.Response(status=404, text="<html>"), NotFound),
         (web.Response(text="<html>maintenance</html>"), Misunderstood),

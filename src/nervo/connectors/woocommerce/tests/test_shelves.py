@@ -8,7 +8,7 @@ import pytest
 from nervo.connectors.woocommerce.connector import WooCommerce, connect
 from nervo.connectors.woocommerce.settings import Settings
 from nervo.connectors.woocommerce.simulator import Simulator
-from nervo.errors import AuthFailed, BadInput, Misunderstood, OutcomeUnknown, RateLimited, Unavailable, Unsupported
+from nervo.errors import AuthFailed, BadInput, Misunderstood, OutcomeUnknown, RateLimited, Unsupported
 from nervo.kit.http import Exchange, ToolBox
 from nervo.kit.settings import parse
 from nervo.kit.simulator import Fault, FaultKind
@@ -103,7 +103,7 @@ async def test_one_call_of_two_that_fails_leaves_the_other_done(shop: Simulator,
     kinds = {
         FaultKind.LOST_REPLY: Outcome.UNKNOWN,
         FaultKind.GARBAGE: Outcome.UNKNOWN,
-        FaultKind.UNAVAILABLE: Outcome.THROTTLED,
+        FaultKind.UNAVAILABLE: Outcome.UNKNOWN,
     }
     for kind, outcome in kinds.items():
         shop.faults.append(Fault(kind, "variations/batch"))
@@ -112,7 +112,7 @@ async def test_one_call_of_two_that_fails_leaves_the_other_done(shop: Simulator,
 
 
 FAILURES = [
-    (FaultKind.UNAVAILABLE, Unavailable), (FaultKind.RATE_LIMITED, RateLimited), (FaultKind.UNAUTHORISED, AuthFailed),
+    (FaultKind.UNAVAILABLE, OutcomeUnknown), (FaultKind.RATE_LIMITED, RateLimited), (FaultKind.UNAUTHORISED, AuthFailed),
     (FaultKind.DROP, OutcomeUnknown), (FaultKind.LOST_REPLY, OutcomeUnknown), (FaultKind.GARBAGE, Misunderstood),
 ]  # fmt: skip
 
