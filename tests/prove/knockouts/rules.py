@@ -160,7 +160,7 @@ def all_stock_is_as_urgent(put: Put) -> None:
 def no_buffer(put: Put) -> None:
     from nervo.sync import buffers
 
-    put(buffers, "least", lambda *args, **rest: 0)
+    put(buffers, "buffer", lambda mean, accepted: 0)
 
 
 def they_may_wait_in_vain(put: Put) -> None:
@@ -228,7 +228,8 @@ RULES = (
     KnockOut("R13", "what runs out goes first", "all stock is as urgent",
              "tests/faults/test_publishing_storm.py::test_in_a_storm_of_429_they_are_asked_once_in_the_time_they_named_and_then_what_runs_out_goes_first",
              all_stock_is_as_urgent),
-    KnockOut("R14", "the last units are kept from slow channels", "no buffer", "", no_buffer),
+    KnockOut("R14", "the last units are kept from slow channels", "no buffer",
+             "tests/sync/test_buffers.py::test_the_slow_channel_closes_early_and_the_quick_one_sells_the_last_units", no_buffer),
     KnockOut("R15", "nobody is asked sooner than they said", "asked at once again",
              "tests/faults/test_publishing_storm.py::test_in_a_storm_of_429_they_are_asked_once_in_the_time_they_named_and_then_what_runs_out_goes_first",
              they_may_wait_in_vain),

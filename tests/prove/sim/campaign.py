@@ -48,7 +48,7 @@ def run(effort: Effort) -> Result:
     rests.sort()
     troubles = sum(n for kind, n in met.items() if kind.startswith("net "))
     figures = {
-        "seeds": len(digests), "played twice, same digest": len(work) - len(digests), "violations": len(broken),
+        "seeds": len(digests), "played twice, same digest": total["plays"] - len(digests), "violations": len(broken),
         "simulated hours": round(total["simulated_s"] / 3600), "orders": total["orders"], "exchanges": total["exchanges"],
         "network troubles": troubles, "incidents": dict(sorted((k, n) for k, n in met.items() if not k.startswith("net "))),
         "rest p50/p99/max s": (_at(rests, 50), _at(rests, 99), _at(rests, 100)),

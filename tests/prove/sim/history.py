@@ -9,7 +9,6 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -42,7 +41,7 @@ class Outcome:
     cpu_s: float = 0.0
     orders: int = 0
     exchanges: int = 0
-    met: Counter[str] = field(default_factory=Counter)
+    met: dict[str, int] = field(default_factory=dict)
     rest_s: float = 0.0
     propagation_ms: tuple[int, int] = (0, 0)
 
@@ -190,6 +189,6 @@ class History:
         scene.note("books", books)
         return Outcome(
             scene.seed, scene.digest.hexdigest()[:16], tuple(self.oracles.broken), scene.loop.time(), cpu_s,
-            len(scene.world.placed), scene.net.exchanges, scene.met, self.rest_s,
+            len(scene.world.placed), scene.net.exchanges, dict(scene.met), self.rest_s,
             (result.p50_ms, result.p99_ms) if result else (0, 0),
         )  # fmt: skip
