@@ -11,9 +11,12 @@ if os.environ.get("PYTHONHASHSEED") != "0":
         sys.executable, [sys.executable, "-m", "tests.prove.sim", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"}
     )
 
+from tests.prove.knockouts.plugin import knock_out
 from tests.prove.sim.campaign import play_all
 from tests.prove.sim.history import play
 
+if rule := os.environ.get("NERVO_KNOCK_OUT"):
+    knock_out(rule)  # a proof that cannot fail proves nothing
 if sys.argv[1] == "play":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable(logging.CRITICAL)
