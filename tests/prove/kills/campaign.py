@@ -28,7 +28,7 @@ def campaign(kind: str, kills: int, seed: int, say: Say, *, keep: bool = False) 
         number = min(PER_LIFE, kills - total.kills)
         with GROUNDS[kind]() as ground:
             unique = bool(seed % 2)
-            lived = asyncio.run(_live(ground, number, seed, unique=unique))
+            lived = asyncio.run(_live(ground, number, seed, say, unique=unique))
             if lived.violations and keep:
                 say(
                     f"kept in {shutil.copytree(ground.folder, tempfile.mkdtemp(prefix='nervo-kept-'), dirs_exist_ok=True)}"
@@ -39,9 +39,9 @@ def campaign(kind: str, kills: int, seed: int, say: Say, *, keep: bool = False) 
     return total
 
 
-async def _live(ground: Ground, kills: int, seed: int, *, unique: bool) -> Tally:
+async def _live(ground: Ground, kills: int, seed: int, say: Say, *, unique: bool) -> Tally:
     crashing = partial(crash, ground.server, Random(seed)) if ground.server else None
-    async with life(ground.folder, ground.url, seed, unique=unique, crash=crashing) as lived:
+    async with life(ground.folder, ground.url, seed, say, unique=unique, crash=crashing) as lived:
         try:
             await lived.kill_many(kills, CHECK_EVERY)
         except Ended as ended:

@@ -15,9 +15,9 @@ from nervo.staging.trading import World
 from tests.postgres import free_port
 
 KILLED = -signal.SIGKILL
-LATE_S = 3.0
+LATE_S = 5.0
 LEASE_S = 8.0
-START_S = 60.0
+START_S = 120.0
 
 
 class Ended(AssertionError):

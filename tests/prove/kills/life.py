@@ -14,10 +14,12 @@ from nervo.staging.trading import trading_world
 from tests.prove.kills.hubs import Ended, Hubs, hubs
 from tests.prove.kills.oracle import deliveries
 from tests.prove.kills.scene import Scene, scene
+from tests.prove.parts import Say
 
 EARLY_SHARE, EARLY_S = 0.35, 1.0
 SOONEST_S, LATEST_S = 0.02, 0.8
-LONG_SHARE, LONG_S = 0.25, 2.5  # long enough for orders to be under way on a slow machine too
+WRITING_SHARE, WRITING_S = 0.3, 0.3  # killed right after an order has reached the ERP, when others are on their way
+LONGEST_S = 8.0
 CRASH_EVERY = 10
 AFTER_CRASH_S = 60.0
 
@@ -53,6 +55,7 @@ class Life:
     hubs: Hubs
     where: str
     crash: Crash | None = None
+    say: Say = print
     tally: Tally = field(default_factory=Tally)
     _written: int = 0
 
@@ -77,18 +80,24 @@ class Life:
             await self.hubs.acting()
             if self.crash and self.tally.kills % CRASH_EVERY == CRASH_EVERY - 1:
                 await self._crash(self.crash)
-            await asyncio.sleep(self._life_s())
+            await self._live()
         await self.hubs.kill()
         self.tally.kills += 1
         await self.hubs.start()
 
-    def _life_s(self) -> float:
-        chance = self.scene.chance
-        return chance.uniform(LATEST_S, LONG_S) if chance.random() < LONG_SHARE else chance.uniform(SOONEST_S, LATEST_S)
+    async def _live(self) -> None:
+        chance, orders = self.scene.chance, self.scene.world.erp.sales.orders
+        if chance.random() > WRITING_SHARE:
+            await asyncio.sleep(chance.uniform(SOONEST_S, LATEST_S))
+            return
+        until, before = time.monotonic() + LONGEST_S, len(orders)
+        while len(orders) == before and time.monotonic() < until:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(chance.uniform(0, WRITING_S))
 
     async def _crash(self, crash: Crash) -> None:
         """The database stops in the middle of everything; the hub has to go on by itself when it is back."""
-        await asyncio.sleep(self._life_s())
+        await self._live()
         await crash()
         self.tally.crashes += 1
         taken = self.scene.record.acknowledged
@@ -114,15 +123,18 @@ class Life:
             orders=result.orders, in_erp=result.in_erp, held=result.held, duplicates=result.duplicates
         )
         found = [*(f"lost {letter}" for letter in lost[:3]), *(f"twice {letter}" for letter in repeated[:3]), *wrong]
+        self.say(f"{self.where}, kill {tally.kills}: {tally.acknowledged} acknowledged, {result.line()}")
         tally.violations += [f"{self.where}, kill {tally.kills}: {what}" for what in found]
 
 
 @asynccontextmanager
-async def life(folder: Path, url: str, seed: int, *, unique: bool, crash: Crash | None = None) -> AsyncIterator[Life]:
+async def life(
+    folder: Path, url: str, seed: int, say: Say, *, unique: bool, crash: Crash | None = None
+) -> AsyncIterator[Life]:
     """A world whose hub has its database at `url`. `unique`: whether the ERP refuses a second order under one key."""
     async with trading_world(seed) as world, hubs(folder, url) as processes:
         world.erp.unique_keys = unique
         async with scene(world, url, [processes], seed) as made:
-            lived, began = Life(made, processes, f"seed {seed}", crash), time.monotonic()
+            lived, began = Life(made, processes, f"seed {seed}", crash, say), time.monotonic()
             yield lived
             lived.tally.seconds = time.monotonic() - began

@@ -20,7 +20,8 @@ from tests.prove.kills.oracle import Tables, settled
 
 ORDER_EVERY_S = 0.25
 SWEEP_S = 8
-REST_S = 240.0
+STILL_S = 60.0  # nothing moves for so long: it is over
+MOST_WAITING = 60
 
 
 @dataclass
@@ -36,17 +37,19 @@ class Scene:
     lag_s: float = 0.0
 
     async def rest(self) -> tuple[Result, list[str]]:
-        """The counts as soon as everything is as it must be, or what is wrong after a long time."""
-        until = time.monotonic() + REST_S
+        """The counts as soon as everything is as it must be, or what is wrong once nothing has moved for long."""
+        moved, before = time.monotonic(), None
         while True:
             result, wrong = settled(self.world, self.people, self.record, self.tables)
-            if not wrong or time.monotonic() > until:
+            if (result.in_erp, result.held, wrong) != before:
+                moved, before = time.monotonic(), (result.in_erp, result.held, wrong)
+            if not wrong or time.monotonic() - moved > STILL_S:
                 return result, wrong
             await asyncio.sleep(0.5)
 
     async def stocked(self) -> None:
         """The first reading has reached the shops: there is something to buy."""
-        async with asyncio.timeout(REST_S):
+        async with asyncio.timeout(2 * STILL_S):
             while self.people.buy() is None:
                 await asyncio.sleep(0.1)
 
@@ -63,12 +66,17 @@ class Scene:
         )
         while True:
             await self.busy.wait()
-            people.buy(doubtful=chance.random() < 0.02)
+            if self._waiting() < MOST_WAITING:
+                people.buy(doubtful=chance.random() < 0.02)
             for habit, share in habits:
                 if chance.random() < share:
                     habit()
             self._trouble()
             await asyncio.sleep(ORDER_EVERY_S * chance.uniform(0.5, 1.5))
+
+    def _waiting(self) -> int:
+        """Orders that the ERP has not heard of: as many as there can be, and still be worked off on a slow machine."""
+        return len(self.world.placed) - len(self.world.erp.sales.orders)
 
     def _trouble(self) -> None:
         """Lost replies and late writes here and there."""
