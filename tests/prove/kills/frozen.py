@@ -19,6 +19,7 @@ from tests.prove.kills.scene import Scene, scene
 from tests.prove.kills.witness import Witness
 
 AWAKE_S = 1.0
+MOST_STOPS = 5
 
 
 @dataclass(slots=True)
@@ -34,16 +35,19 @@ class Frozen:
     acknowledged: int = 0
     violations: list[str] = field(default_factory=list)
 
-    def add(self, other: Frozen) -> None:
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+    def line(self) -> str:
+        return (
+            f"stops {self.stops} takeovers {self.takeovers} locked {self.locked} writes {self.writes} "
+            f"stale {self.stale} orders {self.orders} acknowledged {self.acknowledged}"
+        )
 
 
-def freeze(ground: Ground, stops: int, seed: int, *, lease_s: float) -> Frozen:
-    return asyncio.run(_freeze(ground, stops, seed, lease_s))
+def freeze(ground: Ground, takeovers: int, seed: int, *, lease_s: float) -> Frozen:
+    """Stops the hub that acts until the other one has taken over so many times, or will not."""
+    return asyncio.run(_freeze(ground, takeovers, seed, lease_s))
 
 
-async def _freeze(ground: Ground, stops: int, seed: int, lease_s: float) -> Frozen:
+async def _freeze(ground: Ground, takeovers: int, seed: int, lease_s: float) -> Frozen:
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(trading_world(seed))
         world.erp.unique_keys = False
@@ -58,16 +62,16 @@ async def _freeze(ground: Ground, stops: int, seed: int, lease_s: float) -> Froz
         watching = asyncio.create_task(witness.watch())
         try:
             await made.stocked()
-            tally = await _rounds(made, witness, pair, stops, lease_s)
+            tally = await _rounds(made, witness, pair, takeovers, lease_s)
         finally:
             watching.cancel()
         return tally
 
 
-async def _rounds(made: Scene, witness: Witness, pair: list[Hubs], stops: int, lease_s: float) -> Frozen:
+async def _rounds(made: Scene, witness: Witness, pair: list[Hubs], takeovers: int, lease_s: float) -> Frozen:
     tally = Frozen()
     made.busy.set()
-    for _ in range(stops):
+    while tally.takeovers < takeovers and tally.stops < MOST_STOPS * takeovers:
         await asyncio.sleep(made.chance.uniform(0.2, lease_s / 2))
         await _round(made, witness, pair, tally, lease_s)
     made.busy.clear()
@@ -76,6 +80,8 @@ async def _rounds(made: Scene, witness: Witness, pair: list[Hubs], stops: int, l
     tally.orders, tally.acknowledged = result.orders, len(made.record.acknowledged)
     stale, tally.writes = witness.stale(), len(witness.writes)
     tally.stale = len(stale)
+    if tally.takeovers < takeovers:
+        tally.violations.append(f"only {tally.takeovers} takeovers in {tally.stops} stops: nothing is proven")
     tally.violations += [f"{w.hub} wrote {w.what} {w.at:.3f} without the lease" for w in stale[:5]]
     tally.violations += [
         *wrong,
@@ -89,7 +95,8 @@ async def _round(made: Scene, witness: Witness, pair: list[Hubs], tally: Frozen,
     """Stops who acts until the other has taken over and written something, or for as long as that should take."""
     holder = witness.now
     stopped = next((hub for hub in pair if hub.name == holder), None)
-    if stopped is None:
+    if stopped is None:  # nobody acts just now
+        await asyncio.sleep(0.1)
         return
     tally.stops += 1
     stopped.stop()

@@ -20,7 +20,6 @@ EARLY_SHARE, EARLY_S = 0.35, 1.0
 SOONEST_S, LATEST_S = 0.02, 0.8
 WRITING_SHARE, WRITING_S = 0.3, 0.3  # killed right after an order has reached the ERP, when others are on their way
 LONGEST_S = 8.0
-CRASH_EVERY = 10
 AFTER_CRASH_S = 60.0
 
 Crash = Callable[[], Awaitable[None]]
@@ -49,12 +48,14 @@ class Tally:
 
 @dataclass
 class Life:
-    """A scene and the hub's processes, one after the other. `where` says how to see it again."""
+    """A scene and the hub's processes, one after the other. `where` says how to see it again; `crash`, done before every so many
+    kills, stops the database and starts it again."""
 
     scene: Scene
     hubs: Hubs
     where: str
     crash: Crash | None = None
+    crash_every: int = 10
     say: Say = print
     tally: Tally = field(default_factory=Tally)
     _written: int = 0
@@ -78,7 +79,7 @@ class Life:
             await asyncio.sleep(chance.uniform(0, EARLY_S))
         else:
             await self.hubs.acting()
-            if self.crash and self.tally.kills % CRASH_EVERY == CRASH_EVERY - 1:
+            if self.crash and self.tally.kills + 1 >= self.crash_every * (self.tally.crashes + 1):
                 await self._crash(self.crash)
             await self._live()
         await self.hubs.kill()
@@ -135,6 +136,6 @@ async def life(
     async with trading_world(seed) as world, hubs(folder, url) as processes:
         world.erp.unique_keys = unique
         async with scene(world, url, [processes], seed) as made:
-            lived, began = Life(made, processes, f"seed {seed}", crash, say), time.monotonic()
+            lived, began = Life(made, processes, f"seed {seed}", crash, say=say), time.monotonic()
             yield lived
             lived.tally.seconds = time.monotonic() - began
