@@ -22,7 +22,7 @@ from tests.prove.network.plan import moments
 from tests.prove.network.toxics import Jolt, Toxic
 
 RULES = {"sweep_s": 2, "readback_s": 5, "subscriptions_s": 3}
-REST_S = 90.0
+REST_S = 180.0
 MOMENT_S = 1.0
 ORDER_EVERY_S = 0.12
 HELD_IN_SILENCE = """SELECT connection, external_id FROM store_saleorder o WHERE state = 'held'

@@ -43,7 +43,7 @@ class Tally:
             repaired.update(seen.repaired)
         kinds = Counter[str]()
         for name, n in applied.items():
-            kinds[name.split(" ", 1)[1]] += n
+            kinds[name if name.startswith("database") else name.split(" ")[1]] += n
         return {
             "campaigns": len(self.seen),
             "orders": self.total("orders"),

@@ -20,7 +20,7 @@ from tests.prove.network.ground import HOOKS, Line, line
 from tests.prove.network.plan import EDGES, FACES, kinds
 from tests.prove.network.toxics import Kind, Toxic
 
-PATIENCE_S = 25.0
+PATIENCE_S = 45.0
 # The request that a toxic is for: the writes that matter; where only reads can show it, a read.
 WRITES = {
     "erp": "POST /api/v1/orders ",
@@ -147,6 +147,31 @@ async def test_an_order_that_a_gateway_gave_up_and_the_erp_took_much_later_is_th
             return ["not applied"] if unseen else await amiss(here, placed, (placed.lines[0][0],))
 
         await until(wrong)
+
+
+@pytest.mark.parametrize("unique", [True], ids=["erp"], indirect=True)
+@pytest.mark.parametrize(("sick", "well"), [("woocommerce", "shopify"), ("shopify", "woocommerce")])
+@pytest.mark.parametrize("kind", [Kind.STALL, Kind.RESET, Kind.THROTTLE])
+async def test_the_other_channel_gets_its_figure_while_one_lets_nothing_through(
+    here: Line, sick: str, well: str, kind: Kind
+) -> None:
+    world, sku, dead = here.world, here.world.restocked[0], here.world.shops[sick]
+    with here.edges[sick].under(Toxic(kind)):
+        before, shown, passed = world.erp.figure(sku, MAIN), dead.quantity(sku), here.edges[sick].passed
+        world.erp.set_stock(sku, MAIN, int(before) % 60 + 7)
+
+        async def waits() -> list[str]:
+            there, right = world.shops[well].quantity(sku), shown_at(world, well, sku, 0)
+            return [f"{well} shows {there} instead of {right}"] if there != right else []
+
+        await until(waits)
+        assert dead.quantity(sku) == shown and here.edges[sick].passed == passed
+
+    async def behind() -> list[str]:
+        there, right = dead.quantity(sku), shown_at(world, sick, sku, 0)
+        return [f"{sick} shows {there} instead of {right}"] if there != right else []
+
+    await until(behind)
 
 
 async def amiss(here: Line, placed: Placed, skus: tuple[str, ...]) -> list[str]:
