@@ -33,9 +33,10 @@ class MachineError(NervoError):
 
 
 class Unavailable(MachineError):
-    """It could not be reached or is down; nothing took effect."""
+    """It could not be reached or is down; nothing took effect. `side` is the connection that did not answer, where one was called."""
 
     code = "unavailable"
+    side = ""
 
 
 class RateLimited(MachineError):

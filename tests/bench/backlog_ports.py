@@ -36,6 +36,7 @@ class SlowErp(BenchErp):
         self.paid: dict[str, Decimal] = {}
         self.customers: dict[str, str] = {}
         self.sold: dict[str, int] = {}
+        self.lines: dict[str, list[str]] = {}
 
     async def _work(self) -> None:
         if not self.down:
@@ -48,6 +49,7 @@ class SlowErp(BenchErp):
         return StockFigure(sku, "WH", Decimal(self.moved.get(sku, MUCH) - self.sold.get(sku, 0)))
 
     async def products(self, after: Cursor | None) -> Page[Product]:
+        await self._work()
         pages = () if after else tuple(Product(sku, sku, (Variant(sku),)) for sku in self.skus)
         return Page(pages, Cursor(START), False)
 
@@ -91,12 +93,15 @@ class SlowErp(BenchErp):
         for line in draft.order.lines:
             assert line.sku
             self.sold[line.sku] = self.sold.get(line.sku, 0) + int(line.quantity)
+        self.lines[draft.key] = [line.sku for line in draft.order.lines if line.sku]
         return self._order(draft.key)
 
     async def confirm_order(self, erp_id: str) -> ErpOrder:
         await self._work()
         self.states[erp_id] = ErpOrderState.CONFIRMED
         self.confirmed[erp_id] = self.confirmed.get(erp_id, 0) + 1
+        self.journal += self.lines.pop(erp_id, ())
+        self._moved.set()
         return self._order(erp_id)
 
     async def record_payment(self, erp_id: str, payment: Payment, key: str) -> ErpOrder:

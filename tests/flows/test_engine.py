@@ -145,6 +145,31 @@ async def test_who_says_how_long_to_wait_is_given_that_long(engine, work):
 
 
 @EVERY
+async def test_a_channel_that_is_down_holds_up_nobody_elses_documents(engine, work):
+    knocks, up = list[int](), asyncio.Event()
+
+    async def first(document: int) -> None:
+        if not up.is_set():
+            knocks.append(document)
+            error = Unavailable("calling mare")
+            error.side = "mare"
+            raise error
+
+    engine._flows["first"] = first
+    for document in range(1, 41):
+        engine.start("first", document)
+    async with asyncio.timeout(LIMIT_S):
+        while len(set(knocks)) < 40:
+            await asyncio.sleep(0.005)
+    for document in range(100, 140):
+        engine.start("second", document)
+    await work.has_run(40)
+    up.set()
+    await idle(engine)
+    assert {document for name, document in work.runs if name == "second"} == set(range(100, 140))
+
+
+@EVERY
 async def test_while_the_other_side_is_down_nothing_is_lost(engine, work):
     work.errors = [Unavailable("writing") for _ in range(5)]
     for document in (1, 2, 3):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +16,7 @@ from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import refresh
 from nervo.sync import orders
 from nervo.sync.kinds import StockKind
+from nervo.sync.loops import sparing
 from nervo.sync.publish import Publisher
 from nervo.sync.remote import Remote
 from tests.hub import TestHub
@@ -200,3 +203,39 @@ async def test_what_waits_for_a_channel_that_rests_is_left_alone(store) -> None:
     await hub.settle()
     assert hub.ask("SELECT count(*) FROM store_publication WHERE dirty_tick > 0") == [(0,)]
     await hub.close()
+
+
+async def test_however_often_the_erp_rings_it_is_asked_a_fifth_of_the_time_at_most() -> None:
+    clock, erp = Noted(), WorldErp()
+    hub = SimpleNamespace(erp=lambda: remote)
+    remote, asked = remote_of(erp, clock), list[float]()
+
+    async def changed_stock(after: object) -> int:
+        asked.append(clock.monotonic())
+        clock.advance(0.2)
+        return 3
+
+    erp.changed_stock = changed_stock  # type: ignore[method-assign,assignment]
+    step = sparing(hub, lambda: remote.call("changed_stock", None), "changed_stock")  # type: ignore[arg-type]
+    for _ in range(10):
+        await step()
+    assert [round(b - a, 6) for a, b in pairwise(asked)] == [1.0] * 9
+    clock.advance(5)
+    clock.slept.clear()
+    await step()
+    assert clock.slept == [], "after a quiet while it is asked at once"
+
+
+async def test_where_a_whole_batch_waits_the_next_one_is_read_at_once() -> None:
+    clock, erp = Noted(), WorldErp()
+    hub, remote, moved = SimpleNamespace(erp=lambda: remote), remote_of(erp, clock), [5, 5, 2, 5]
+
+    async def stock_of(skus: object) -> int:
+        clock.advance(0.2)
+        return moved.pop(0)
+
+    erp.stock_of = stock_of  # type: ignore[method-assign,assignment]
+    step = sparing(hub, lambda: remote.call("stock_of", []), "stock_of", batch=5)  # type: ignore[arg-type]
+    for _ in range(4):
+        await step()
+    assert [round(pause, 6) for pause in clock.slept] == [0.8]

@@ -21,6 +21,7 @@ from nervo.store.database import Database
 from nervo.sync.context import Hub
 from nervo.sync.front_door import FrontDoor
 from nervo.sync.inbox import Reader
+from nervo.sync.loops import sparing
 from nervo.sync.remote import Remote
 from nervo.sync.worker import Worker
 
@@ -36,10 +37,10 @@ def open_store(database_url: str, data_dir: Path, *, secret_key: str, environmen
 def engine_of(hub: Hub, name: str, url: str) -> Engine:
     """The engine `name` for this hub's flows: memory, or dbos (imported only here) with its history at `url`."""
     if name == "memory":
-        return MemoryEngine(flows_of(hub), failures_of(hub), hub.clock)
+        return MemoryEngine(flows_of(hub), failures_of(hub), hub.clock, home=hub.config.erp)
     from nervo.flows.engine_dbos import DbosEngine
 
-    return DbosEngine(flows_of(hub), failures_of(hub), hub.clock, database_url=url, executor=hub.owner)
+    return DbosEngine(flows_of(hub), failures_of(hub), hub.clock, database_url=url, executor=hub.owner, home=hub.config.erp)
 
 
 async def knock(clock: Clock, url: str) -> int:
@@ -76,7 +77,11 @@ class Running:
         self.admission = Admission(self.hub, self.engine.start)
         self.hub.start_flow = self.admission.start
         door = FrontDoor(self.hub, partial(knock, clock))
-        extra = {"erp_orders": self._follow, "flows": self._resume, "front_door": door.step}
+        extra = {
+            "erp_orders": sparing(self.hub, self._follow, "changed_orders"),
+            "flows": self._resume,
+            "front_door": door.step,
+        }
         self.worker = Worker(self.hub, readers or {}, extra, poll_s=poll_s, opened=self._opened, lost=self.engine.drop)
 
     async def start(self) -> None:

@@ -5,6 +5,7 @@ what is done, so that starting it again is always safe.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -37,14 +38,24 @@ class MemoryEngine:
     """Flows as tasks of this process. What is TRIED_AGAIN is so later each time; every failure goes to `failed`.
 
     Flows of one document run one after the other in the order they were started; the same flow is not queued twice. While the
-    other side is down, one document at a time knocks, the oldest first; when it answers, all go on, the oldest first.
+    other side is down, one document at a time knocks, the oldest first; when it answers, all go on, the oldest first. `home` names the
+    side that every flow needs; what has failed at another one waits for that one only.
     """
 
     def __init__(
-        self, flows: dict[str, Flow], failed: Failed, clock: Clock, *, at_once: int = 16, longest_pause_s: float = 60.0
+        self,
+        flows: dict[str, Flow],
+        failed: Failed,
+        clock: Clock,
+        *,
+        home: str = "",
+        at_once: int = 16,
+        longest_pause_s: float = 60.0,
     ) -> None:
         self._flows, self._failed, self._clock, self._longest = flows, failed, clock, longest_pause_s
-        self._gate = Gate(clock, at_once)
+        self._home = home
+        self._gates = defaultdict[str, Gate](lambda: Gate(clock, at_once))
+        self._sides: dict[int, str] = {}  # document → where it failed last, unless at home
         self._queued: dict[int, list[str]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
@@ -80,29 +91,38 @@ class MemoryEngine:
         finally:
             self._queued.pop(document, None)
             self._tasks.pop(document, None)
+            self._sides.pop(document, None)
 
     async def _persist(self, name: str, document: int) -> None:
         attempt = 0
         while error := await self._try(name, document):
             attempt += 1
-            await self._gate.rest(self._pause_s(error, attempt), wake=isinstance(error, Unavailable))
+            gate = self._gates[self._sides.get(document, "")]
+            await gate.rest(self._pause_s(error, attempt), wake=isinstance(error, Unavailable))
 
     async def _try(self, name: str, document: int) -> NervoError | None:
         """One run; the error after which it is to be tried again."""
-        async with self._gate.turn(document):
+        side = self._sides.get(document, "")
+        async with self._gates[side].turn(document):
             try:
                 await self._once(name, document)
             except LostLease:
                 return None
             except TRIED_AGAIN as error:
                 if isinstance(error, Unavailable):
-                    self._gate.trouble()
+                    self._trouble(document, error)
                 return await self._unnoted(name, document, error) or error
             except Exception as error:  # noqa: BLE001 - a refusal or a bug: a person is asked, the other documents go on
                 return await self._unnoted(name, document, error)
             else:
-                self._gate.well()
+                for answered in {side, ""}:
+                    self._gates[answered].well()
         return None
+
+    def _trouble(self, document: int, error: Unavailable) -> None:
+        side = "" if error.side == self._home else error.side
+        self._sides[document] = side
+        self._gates[side].trouble()
 
     async def _unnoted(self, name: str, document: int, error: Exception) -> NervoError | None:
         """What kept a failure from being written down: then it is tried again, so that nobody misses it."""

@@ -52,11 +52,12 @@ class DbosEngine(MemoryEngine):
         *,
         database_url: str,
         executor: str,
+        home: str = "",
         ids: Ids | None = None,
         at_once: int = 16,
         longest_pause_s: float = 60.0,
     ) -> None:
-        super().__init__(flows, failed, clock, at_once=at_once, longest_pause_s=longest_pause_s)
+        super().__init__(flows, failed, clock, home=home, at_once=at_once, longest_pause_s=longest_pause_s)
         self._url, self._executor, self._ids = database_url, executor, ids or RandomIds()
         self._path = database_url.removeprefix("sqlite:///") if database_url.startswith("sqlite") else ""
         self._outside = copy_context()

@@ -61,6 +61,7 @@ class Remote:
         self.operation: ContextVar[str] = ContextVar("operation", default="")
         self.last_error: NervoError | None = None
         self.calls = 0
+        self.answers: dict[str, tuple[float, float]] = {}  # operation → when its last answer came, and how long it took
         self.refused: AuthFailed | None = None
         self.may_write: Callable[[str], None] = lambda name: None
 
@@ -87,6 +88,7 @@ class Remote:
         method: Callable[..., Awaitable[Any]] = getattr(self.port, operation)
         self.budget.called()
         for attempt in range(1, attempts + 1):
+            asked = self.clock.monotonic()
             try:
                 result = await self._unless_resting(operation, method, args)
             except (Unavailable, RateLimited) as error:
@@ -97,19 +99,26 @@ class Remote:
                 self.last_error = None
                 self.refused = None if operation == "check" else self.refused
                 self.calls += 1
+                now = self.clock.monotonic()
+                self.answers[operation] = now, now - asked
                 return result
         raise AssertionError("unreachable")
+
+    async def spared(self, *operations: str, rest: float) -> None:
+        """Waits until as many times as long have passed since the last answers to these as they took."""
+        answers = [self.answers[operation] for operation in operations if operation in self.answers]
+        wait_s = max((ended + rest * took_s for ended, took_s in answers), default=0.0) - self.clock.monotonic()
+        if wait_s > 0:
+            await self.clock.sleep(wait_s)
 
     async def _unless_resting(self, operation: str, method: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
         """One call, if the breaker admits it, and what the breaker learns from it. A check is always made."""
         if operation != "check" and not self.breaker.admits(probe=operation not in LONG_WAITS):
-            said = getattr(self.last_error, "said", "")
-            raise Unavailable(
-                f"{operation} on {self.name}", said or "it did not answer", fix="It is tried again by itself."
-            )
+            raise self._refusal(operation)
         try:
             result = await self._once(operation, method, args)
-        except Unavailable:
+        except Unavailable as error:
+            error.side = self.name
             self.breaker.unanswered()
             raise
         except (OperatorError, RateLimited, Conflict, Misunderstood):
@@ -120,6 +129,12 @@ class Remote:
             raise
         self.breaker.answered()
         return result
+
+    def _refusal(self, operation: str) -> Unavailable:
+        said = getattr(self.last_error, "said", "") or "it did not answer"
+        error = Unavailable(f"{operation} on {self.name}", said, fix="It is tried again by itself.")
+        error.side = self.name
+        return error
 
     def _pause_s(self, error: MachineError, attempt: int) -> float:
         """Full jitter, after what they asked for."""
