@@ -33,6 +33,7 @@ WRITES = frozenset(
     "put_stock put_prices put_product fulfil cancel_order subscribe create_customer create_order confirm_order record_payment".split()
 )
 ATTEMPTS = 3
+LONGEST_REST_S = 5.0
 LONG_WAITS = frozenset({"doorbell"})  # never the probe of a side that was down: its silence tells nothing
 # Where a connection's pace makes calls wait, stock and new orders go before the rest, catalogues after it.
 URGENCY = dict.fromkeys(("put_stock", "read_listings", "order", "stock_of", "changed_stock"), URGENT) | dict.fromkeys(
@@ -105,9 +106,12 @@ class Remote:
         raise AssertionError("unreachable")
 
     async def spared(self, *operations: str, rest: float) -> None:
-        """Waits until as many times as long have passed since the last answers to these as they took."""
+        """Waits until `rest` times as long have passed since the last answers to these as they took, LONGEST_REST_S at most."""
         answers = [self.answers[operation] for operation in operations if operation in self.answers]
-        wait_s = max((ended + rest * took_s for ended, took_s in answers), default=0.0) - self.clock.monotonic()
+        wait_s = (
+            max((ended + min(LONGEST_REST_S, rest * took_s) for ended, took_s in answers), default=0.0)
+            - self.clock.monotonic()
+        )
         if wait_s > 0:
             await self.clock.sleep(wait_s)
 
