@@ -3,9 +3,12 @@ every few of them the hub is started again and the world's books are read."""
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -44,23 +47,26 @@ class Tally:
 
 def run(effort: Effort) -> Result:
     """At least 2,000 images by default; a few hundred in the short version."""
-    plan = Plan(1, 12, 150, 15) if effort.short else Plan(max(1, effort.seeds // 125), 40, 300, 6)
+    plan = Plan(1, 10, 100, 12) if effort.short else Plan(max(1, effort.seeds // 125), 30, 240, 8)
     return campaign(plan, effort.say)
 
 
 def campaign(plan: Plan, say: Say, first: int = 1) -> Result:
-    tally = Tally()
-    place = Path(tempfile.mkdtemp(prefix="nervo-power-", dir=QUIET if QUIET.is_dir() else None))
-    start: Start | None = None
-    try:
+    tally, start = Tally(), None
+    with quiet_place() as place:
         for seed in range(first, first + plan.histories):
             start = None if (seed - first) % plan.in_a_row == 0 else start
             journal = record(place / "recorded", seed, plan.rounds, start)
             start = _Examination(journal, plan, seed, place, tally).run()
             say(f"{PART}: history {seed}, {tally.figures['images']} images, {len(tally.wrong)} wrong")
-    finally:
-        shutil.rmtree(place)
     return Result(PART, _figures(tally), tuple(tally.wrong[:SHOWN]))
+
+
+@contextmanager
+def quiet_place() -> Iterator[Path]:
+    """A folder in memory, where there is one: what is examined here need not wait for a disk."""
+    with tempfile.TemporaryDirectory(prefix="nervo-power-", dir=QUIET if QUIET.is_dir() else None) as place:
+        yield Path(place)
 
 
 class _Examination:
@@ -98,7 +104,7 @@ class _Examination:
         if known.world and not wrong:
             if begins:
                 commits = tuple(n for n in self.story.commits if n <= found.last)
-                self.next = Start(image, commits, dict(known.answered), known.world)
+                self.next = Start(image, commits, dict(known.answered), pickle.dumps(known.the_world()))
             if starts or (found.undone and self.rng.random() < 2 / self.plan.every):
                 wrong = restarted(path, known)
                 figures["restarts"] += 1
@@ -108,8 +114,8 @@ class _Examination:
 
     def _worst(self) -> None:
         kept = promised(self.journal)
-        moments = {*away(self.journal), *self.rng.sample(kept, min(self.plan.images // 3, len(kept)))}
-        chosen = sorted(self.rng.sample(sorted(moments), min(len(moments), self.plan.images)))
+        moments = sorted({*away(self.journal), *self.rng.sample(kept, min(self.plan.images // 2, len(kept)))})
+        chosen = sorted(self.rng.sample(moments, min(self.plan.images // 2, len(moments))))
         self.tally.add(f"history {self.seed}", worst_cuts(self.journal, chosen, self.place))
         self.tally.figures["images"] += len(chosen)
         self.tally.figures["images with only what was synced"] += len(chosen)

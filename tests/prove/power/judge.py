@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nervo.sync.lease import LEASE_S
+from nervo.sync.lease import LEASE_S, renew
 from tests.hub import TestHub
 from tests.prove.power.disk import Image
 from tests.prove.power.journal import Journal, Note
@@ -31,7 +31,14 @@ class Known:
     answered: dict[tuple[str, str], bytes] = field(default_factory=dict)
     started: set[int] = field(default_factory=set)
     away: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    clock_s: float = 0.0
     world: bytes = b""
+
+    def the_world(self) -> World:
+        """As it was, at that time."""
+        world: World = pickle.loads(self.world)
+        world.clock.advance(max(0.0, self.clock_s - world.clock.monotonic()))
+        return world
 
     def learn(self, note: Note) -> None:
         match note.kind:
@@ -49,6 +56,8 @@ class Known:
                 self.away[note.value[0]] = note.value[1:]
             case "back":
                 self.away.pop(note.value, None)
+            case "clock":
+                self.clock_s = note.value
             case "world":
                 self.world = note.value
 
@@ -106,7 +115,7 @@ def examine(path: Path, known: Known, story: Story) -> Findings:
         wrong += _webhooks_wrong(db, known)
         wrong += _orders_wrong(db, known)
         wrong += _calls_wrong(db, known)
-        wrong += _cursors_wrong(db, pickle.loads(known.world)) if known.world else []
+        wrong += _cursors_wrong(db, known.the_world()) if known.world else []
         undone = sum(1 for number in story.commits if last < number <= known.committed)
         return Findings(wrong, last, digest(db), undone)
     except sqlite3.DatabaseError as error:
@@ -201,7 +210,7 @@ def digest(db: sqlite3.Connection) -> str:
 
 def restarted(path: Path, known: Known) -> list[str]:
     """The hub is started on the image, against the world as it was when the power went: what is wrong when all is quiet."""
-    world: World = pickle.loads(known.world)
+    world = known.the_world()
     point_django_at(path)
     try:
         asyncio.run(_settle(world))
@@ -213,6 +222,7 @@ def restarted(path: Path, known: Known) -> list[str]:
 async def _settle(world: World) -> None:
     world.clock.advance(LEASE_S + 2.0)
     hub = TestHub(world.erp, world.shops, clock=world.clock)
+    world.clock.beat = lambda: renew(hub.hub)
     try:
         await hub.start()
         while await read_webhooks(hub):

@@ -156,6 +156,7 @@ class _Trade:
     async def _started(self) -> TestHub:
         self.watcher.remember()
         hub = TestHub(self.world.erp, self.world.shops, clock=self.world.clock)
+        self.world.clock.beat = lambda: renew(hub.hub)
         numbered(hub.hub.db, self.journal)
         start = hub.hub.start_flow
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from nervo.errors import OutcomeUnknown
 from nervo.kit.clock import ManualClock
 from nervo.staging.world import WorldErp, WorldShop
+from nervo.sync.lease import RENEW_S
 from tests.prove.power.journal import Journal
 
 ERP_LATE_S = 30.0
@@ -49,7 +50,7 @@ class _Watched:
     watcher: Watcher | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "watcher"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("watcher", "beat")}
 
     async def _seen(self, call: Callable[[], Any], *left: Any, may_be_lost: bool = True) -> Any:
         return await (self.watcher.on_the_way(call, left, may_be_lost=may_be_lost) if self.watcher else call())
@@ -101,23 +102,40 @@ class Shop(_Watched, WorldShop):
         return await self._seen(lambda: call(external_id, fulfilment, key), "fulfil", self.name, may_be_lost=False)
 
 
+class Clock(_Watched, ManualClock):
+    """Stands still until somebody sleeps; `beat` is done at every step of a sleep, as the hub's own beat would be."""
+
+    beat: Callable[[], Awaitable[Any]] | None = None
+
+    async def sleep(self, seconds: float) -> None:
+        while seconds > 0:
+            self.advance(min(seconds, RENEW_S))
+            seconds -= RENEW_S
+            await (self.beat() if self.beat else asyncio.sleep(0))
+
+    def advance(self, seconds: float) -> None:
+        super().advance(seconds)
+        if self.watcher:
+            self.watcher.journal.note("clock", self.monotonic())
+
+
 @dataclass
 class World:
     """An ERP, its shops, and the time it is there."""
 
     erp: Erp
     shops: dict[str, Shop]
-    clock: ManualClock
+    clock: Clock
 
     def watch(self, watcher: Watcher) -> None:
         watcher.world = self
-        for system in (self.erp, *self.shops.values()):
+        for system in (self.erp, self.clock, *self.shops.values()):
             system.watcher = watcher
 
 
 def new_world(skus: int) -> World:
     names = [f"SKU-{i:02}" for i in range(skus)]
-    world = World(Erp(), {shop: Shop(shop, names) for shop in ("north", "south")}, ManualClock())
+    world = World(Erp(), {shop: Shop(shop, names) for shop in ("north", "south")}, Clock())
     world.erp.clock = world.clock
     for i, name in enumerate(names):
         world.erp.stock(name, 200 + 10 * i)
