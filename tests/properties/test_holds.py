@@ -36,7 +36,7 @@ RULES = st.builds(
     cap=st.sampled_from([None, Decimal(4)]),
     last_units=st.sampled_from([0, 2]).map(Decimal),
 )
-CHANGES = ["paid", "mended", "cancelled", "edited", "touched"]
+CHANGES = ["paid", "mended", "cancelled", "cancelled", "edited", "touched"]
 SO_FAR = st.sampled_from(["happened", "heard", "done"])
 MOST_ORDERS = 4
 FAULTS = [
@@ -324,4 +324,4 @@ class Holds(Machine):
 
 
 TestHolds = Holds.TestCase
-TestHolds.settings = examples(60, stateful_step_count=30)
+TestHolds.settings = examples(80, stateful_step_count=30)
