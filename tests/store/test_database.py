@@ -13,7 +13,8 @@ from django.db import OperationalError, connection
 
 from nervo.errors import Unavailable
 from nervo.store import publications
-from nervo.store.database import Database, Tx
+from nervo.store.apart import each
+from nervo.store.database import LOST, Database, Tx
 
 COUNT = "INSERT INTO store_counter (name, value) VALUES (%s, %s)"
 MORE = "UPDATE store_counter SET value = value + 1 WHERE name = %s"
@@ -153,3 +154,18 @@ async def test_who_is_stopped_inside_a_transaction_keeps_its_locks_for_seconds_o
     assert await others.read(lambda tx: tx.rows("SELECT value FROM store_counter")) == [(3,)] and len(runs) == 2
     stopped.close()
     others.close()
+
+
+@pytest.mark.parametrize("lost", LOST)
+async def test_a_lost_connection_is_nobodys_fault_among_many(store: str, lost: type[Exception]) -> None:
+    db, runs = Database(), []
+
+    def work(item: int) -> int:
+        runs.append(item)
+        if len(runs) == 2:
+            raise lost("terminating connection")
+        return item
+
+    assert await db.write(lambda tx: each([1, 2, 3], work)) == ([1, 2, 3], [])
+    assert runs == [1, 2, 1, 2, 3]
+    db.close()

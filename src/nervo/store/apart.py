@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
+
+from nervo.store.database import LOST
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -17,7 +19,7 @@ def each(items: Iterable[T], work: Callable[[T], R]) -> tuple[list[R], list[tupl
         try:
             with transaction.atomic():
                 well.append(work(item))
-        except (OperationalError, InterfaceError):
+        except LOST:
             raise
         except Exception as error:  # noqa: BLE001 - handed to the caller
             failed.append((item, error))
