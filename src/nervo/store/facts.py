@@ -11,12 +11,13 @@ from nervo.model.promotions import Promotion
 from nervo.model.stock import StockFigure
 from nervo.store.codec import parse, text
 from nervo.store.database import Tx
+from nervo.store.ticks import tick
 
 CHUNK = 500
 PUT_STOCK = (
-    "INSERT INTO store_stockfact (sku, warehouse, quantity, on_hand, version, at_ms) VALUES {values} "
+    "INSERT INTO store_stockfact (sku, warehouse, quantity, on_hand, version, kept_tick, at_ms) VALUES {values} "
     "ON CONFLICT (sku, warehouse) DO UPDATE SET quantity = excluded.quantity, on_hand = excluded.on_hand, "
-    "version = excluded.version, at_ms = excluded.at_ms WHERE store_stockfact.version < excluded.version"
+    "version = excluded.version, kept_tick = excluded.kept_tick, at_ms = excluded.at_ms WHERE store_stockfact.version < excluded.version"
 )
 
 
@@ -29,7 +30,8 @@ def put_stock(tx: Tx, figures: Sequence[StockFigure], version: int, now_ms: int)
     figures = _once(figures)
     known = _kept_stock(tx, [f.sku for f in figures])
     changed: set[str] = set()
-    news: list[tuple[str, str, str, str, int, int]] = []
+    news: list[tuple[str, str, str, str, int, int, int]] = []
+    kept = tick(tx)
     same: dict[str, list[str]] = {}
     for f in figures:
         quantity, on_hand = _plain(f.quantity), "" if f.on_hand is None else _plain(f.on_hand)
@@ -39,12 +41,12 @@ def put_stock(tx: Tx, figures: Sequence[StockFigure], version: int, now_ms: int)
         if before and before[0] == quantity and before[1] == on_hand:
             same.setdefault(f.warehouse, []).append(f.sku)
             continue
-        news.append((f.sku, f.warehouse, quantity, on_hand, version, now_ms))
+        news.append((f.sku, f.warehouse, quantity, on_hand, version, kept, now_ms))
         if not before or before[0] != quantity:
             changed.add(f.sku)
     tx.values(PUT_STOCK, sorted(news))
     for warehouse, skus in sorted(same.items()):
-        _read_again(tx, warehouse, skus, version, now_ms)
+        _read_again(tx, warehouse, skus, version, kept, now_ms)
     return changed | _released(tx, figures, version)
 
 
@@ -58,16 +60,23 @@ def _once(figures: Sequence[StockFigure]) -> list[StockFigure]:
     return list(lowest.values())
 
 
+def disputed(tx: Tx, figures: Sequence[StockFigure], version: int) -> set[str]:
+    """SKUs of which another figure was kept while this one, asked for at tick `version`, was on its way."""
+    sql = "SELECT sku, warehouse, quantity FROM store_stockfact WHERE kept_tick > %s AND sku IN ({})"
+    kept = {(sku, place): quantity for sku, place, quantity in tx.among(sql, [f.sku for f in figures], (version,))}
+    return {f.sku for f in figures if (f.sku, f.warehouse) in kept and kept[f.sku, f.warehouse] != _plain(f.quantity)}
+
+
 def _kept_stock(tx: Tx, skus: Sequence[str]) -> dict[tuple[str, str], tuple[str, str, int]]:
     """(sku, warehouse) → (quantity, on hand, version)."""
     sql = "SELECT sku, warehouse, quantity, on_hand, version FROM store_stockfact WHERE sku IN ({})"
     return {(sku, place): (quantity, on_hand, at) for sku, place, quantity, on_hand, at in tx.among(sql, skus)}
 
 
-def _read_again(tx: Tx, warehouse: str, skus: Sequence[str], version: int, now_ms: int) -> None:
+def _read_again(tx: Tx, warehouse: str, skus: Sequence[str], version: int, kept: int, now_ms: int) -> None:
     """The same figures as before, but newer: an older reading that arrives later must not replace them."""
-    update = "UPDATE store_stockfact SET version = %s, at_ms = %s WHERE warehouse = %s AND version < %s AND sku "
-    args = (version, now_ms, warehouse, version)
+    update = "UPDATE store_stockfact SET version = %s, kept_tick = %s, at_ms = %s WHERE warehouse = %s AND version < %s AND sku "
+    args = (version, kept, now_ms, warehouse, version)
     if connection.vendor == "sqlite" and _all_between(tx, warehouse, skus, version):
         tx.run(f"{update} BETWEEN %s AND %s", (*args, min(skus), max(skus)))
         return

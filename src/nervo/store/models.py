@@ -48,7 +48,8 @@ class Refresh(models.Model):
 
 
 class StockFact(models.Model):
-    """The ERP's latest figure of a SKU at a warehouse. `version` is the tick at which the read that produced it started."""
+    """The ERP's latest figure of a SKU at a warehouse. `version` is the tick at which the read that produced it started, `kept_tick`
+    when it was kept."""
 
     pk = models.CompositePrimaryKey("sku", "warehouse")
     sku = Text()
@@ -56,6 +57,7 @@ class StockFact(models.Model):
     quantity = Text()
     on_hand = Text(default="")
     version = models.BigIntegerField()
+    kept_tick = models.BigIntegerField(default=0, db_default=0)
     at_ms = Millis()
 
 

@@ -152,7 +152,7 @@ async def _keep(hub: Hub, figures: Sequence[StockFigure], started: int, due: Seq
 async def _keep_part(hub: Hub, figures: Sequence[StockFigure], started: int, due: Sequence[Due]) -> int:
     def keep(tx: Tx) -> set[str]:
         refresh.read(tx, hub.config.erp, "stock", due)
-        kept = believed_stock(hub, tx, figures)
+        kept = _undisputed(hub, tx, believed_stock(hub, tx, figures), started)
         changed = facts.put_stock(tx, kept, started, hub.now_ms())
         low = {f.sku for f in kept if f.quantity <= LOW} & changed
         hub.mark(tx, "stock", low, priority=1)
@@ -163,3 +163,11 @@ async def _keep_part(hub: Hub, figures: Sequence[StockFigure], started: int, due
     if changed:
         hub.ring_publishers("stock")
     return len(changed)
+
+
+def _undisputed(hub: Hub, tx: Tx, figures: list[StockFigure], started: int) -> list[StockFigure]:
+    """Two reads that overlap (a page of the snapshot, a single SKU): where they differ nobody knows which is newer; it is read again."""
+    disputed = facts.disputed(tx, figures, started)
+    if disputed:
+        refresh.want(tx, hub.config.erp, "stock", disputed, "hub", hub.now_ms())
+    return [f for f in figures if f.sku not in disputed]

@@ -22,7 +22,7 @@ from nervo.sync import orders
 from nervo.sync.context import Hub
 from nervo.sync.fence import LostLease
 from tests.prove.model.checker import Move
-from tests.prove.model.rows import Ids, Rows
+from tests.prove.model.rows import Rows
 from tests.prove.model.steps import NOW, NOW_MS, Machine, Program, Run, hub_of
 from tests.prove.model.world import LATE_S, RENEW, Flight, State, World
 
@@ -83,14 +83,10 @@ class Orders(World):
 
     def starts(self) -> Iterable[Hashable]:
         hub, rows = self.machine.hubs["a"], self.machine.rows
-        ids = self._run(rows.empty(), partial(_accepted, hub))
-        yield State(ids, tuple(self.process() for _ in range(self.count)), ((), 0), (), self.left)
+        yield self.began(self.run(rows.empty(), partial(_accepted, hub)), ((), 0))
 
-    def _run(self, ids: Ids, work: Any) -> Ids:
-        _, ids, error = self.machine.rows.run(ids, work)
-        if error:
-            raise error
-        return ids
+    def stamp(self, state: State, who: int) -> int:
+        return state.hubs[who].memory.epoch if self.fenced else 0
 
     def wanted(self, state: State, who: int) -> Iterator[tuple[int, str]]:
         due = self.machine.rows.of(state.ids, "store_flowdue")
@@ -112,9 +108,9 @@ class Orders(World):
 
     def lands(self, state: State, flight: Flight) -> tuple[State, Hashable]:
         (documents, fence), (call, said) = state.there, flight.what  # type: ignore[misc]
-        if self.fenced and flight.epoch < fence:
+        if self.fenced and flight.stamp < fence:
             return state, "fenced"
-        fence = max(fence, flight.epoch)
+        fence = max(fence, flight.stamp)
         if call == "create_order":
             if not documents or self.key is not OrderKey.UNIQUE:
                 documents = (*documents, "draft")
@@ -134,7 +130,7 @@ class Orders(World):
 
     def surroundings(self, state: State) -> Iterator[Move]:
         if self.may(state, "cancellations"):
-            ids = self._run(state.ids, partial(_cancelled, self.machine.hubs["a"]))
+            ids = self.run(state.ids, partial(_cancelled, self.machine.hubs["a"]))
             yield "the customer cancels", self.spent(state._replace(ids=ids), "cancellations"), ""
 
     def wrong(self, state: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from nervo.store.database import Tx
 
@@ -22,6 +22,7 @@ FORGOTTEN: dict[str, dict[str, Any]] = {
     "store_hold": {"reason": ""},
 }
 MARKS = {"store_saleorder": ("created_ms", "confirmed_ms", "cancelled_ms", "shipped_ms")}  # only whether they are there
+COUNTERS = ("tick",)
 DUE = {"store_publication": "not_before_ms", "store_refresh": "not_before_ms", "store_lease": "expires_ms"}
 
 
@@ -52,8 +53,8 @@ class Rows:
         self._raw = connection.connection
         self._columns = {t: [c[1] for c in self._raw.execute(f"PRAGMA table_info({t})")] for t in tables}
         self._loaded: list[int | None] = [None] * len(self.tables)
-        if not self._raw.in_transaction:
-            self._raw.execute("BEGIN")
+        if not connection.in_atomic_block:
+            transaction.atomic().__enter__()
 
     def column(self, table: str, name: str) -> int:
         return self._columns[table].index(name)
@@ -119,7 +120,7 @@ class Rows:
     def _kept(self, table: str, raw: Table) -> list[tuple[Any, ...]]:
         columns, forgotten, marks = self._columns[table], FORGOTTEN.get(table, {}), MARKS.get(table, ())
         if table == "store_counter":
-            return [row for row in raw if row[0] == "tick"]
+            return [row for row in raw if row[0] in COUNTERS]
         found = []
         for row in raw:
             values = [forgotten.get(c, v) for c, v in zip(columns, row, strict=True)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -12,7 +14,8 @@ from nervo.flows.pending import NotYet
 from nervo.model.orders import OrderStatus
 from nervo.ports.erp import ErpOrderState
 from nervo.staging.world import WorldErp, WorldShop
-from nervo.sync import orders
+from nervo.store import refresh
+from nervo.sync import orders, source
 from nervo.sync.lease import LEASE_S
 from tests.hub import TestHub
 
@@ -99,3 +102,34 @@ async def test_what_another_hub_sent_meanwhile_is_waited_out_though_ones_own_att
     assert len(erp.book) == 1
     await first.close()
     await second.close()
+
+
+async def test_a_page_that_overlaps_the_reading_of_a_single_sku_takes_nothing_back(store):
+    erp, shop = WorldErp(), WorldShop(["A"])
+    hub = await hub_of(erp, shop)
+    page, single, read, go_on = erp.stock_snapshot, erp.stock_of, asyncio.Event(), asyncio.Event()
+    pages: list[asyncio.Task[int]] = []
+
+    async def held_up(after):
+        figures = await page(after)
+        read.set()
+        await go_on.wait()
+        return figures
+
+    async def after_the_page(skus):
+        pages.append(asyncio.create_task(source.snapshot(hub.hub)))
+        await read.wait()
+        erp.on_hand["A"] = Decimal(3)  # its notice is still on its way
+        return await single(skus)
+
+    erp.stock_snapshot, erp.stock_of = held_up, after_the_page
+    await hub.hub.db.write(lambda tx: refresh.want(tx, "erp", "stock", ["A"], "sweep", hub.hub.now_ms()))
+    await source.read_stock(hub.hub)
+    go_on.set()
+    await pages[0]
+    assert hub.ask("SELECT quantity FROM store_stockfact") == [("3",)]
+    assert hub.ask("SELECT key FROM store_refresh") == [("A",)]
+    erp.stock_of = single
+    await hub.settle()
+    assert shop.shown["A"] == 3
+    await hub.close()

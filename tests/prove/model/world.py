@@ -36,7 +36,7 @@ class Flight(NamedTuple):
     age: int = 0
     landed: Hashable = None
     awaited: bool = True
-    epoch: int = 0
+    stamp: int = 0
 
 
 class State(NamedTuple):
@@ -52,13 +52,11 @@ class State(NamedTuple):
 
 class World:
     """The moves that all protocols share. `places`: what a process can run side by side, each one at a time. A protocol says what
-    it starts, what a read is answered, and what a write does there. `bounded`: late writes keep to LATE_S. `fenced`:
-    the far side sees the epoch of each write."""
+    it starts, what a read is answered, and what a write does there. `bounded`: late writes keep to LATE_S."""
 
     name = "world"
     places: tuple[str, ...] = ()
     writes: frozenset[str] = frozenset()
-    fenced = False
     machine: Machine
 
     def __init__(self, policy: str = "the product", *, hubs: int = 1, bounded: bool = True, **left: int) -> None:
@@ -91,6 +89,10 @@ class World:
         """Whether there is anything left to do: only then do lease and time matter."""
         raise NotImplementedError
 
+    def stamp(self, state: State, who: int) -> int:
+        """What a write that leaves now is marked with, for the far side or for the books."""
+        return 0
+
     def leaves(self, state: State, flight: Flight) -> str:
         """What a write breaks by leaving now, "" for nothing."""
         return ""
@@ -99,6 +101,19 @@ class World:
 
     def process(self) -> Process:
         return Process(Memory(), (None,) * len(self.places))
+
+    def began(self, ids: Ids, there: Any) -> State:
+        """The first process holds the lease, the others stand by."""
+        moved = self.machine.finish("a", "renew", Memory(), ids)
+        first, others = self.process()._replace(memory=moved.memory), (self.process(),) * (self.count - 1)
+        return State(moved.ids, (first, *others), there, (), self.left)
+
+    def run(self, ids: Ids, work: Any) -> Ids:
+        """The rows after something that the product does at once."""
+        _, ids, error = self.machine.rows.run(ids, work)
+        if error:
+            raise error
+        return ids
 
     def owner(self, who: int) -> str:
         return "ab"[who]
@@ -196,7 +211,7 @@ class World:
         after = self.with_hub(state._replace(ids=moved.ids), who, hub._replace(memory=moved.memory, runs=runs))
         if run is None or run.waits not in self.writes:
             return after, ""
-        flight = Flight(who, place, (run.waits, run.said), epoch=hub.memory.epoch if self.fenced else 0)
+        flight = Flight(who, place, (run.waits, run.said), stamp=self.stamp(after, who))
         return flown(after, flight), self.leaves(state, flight)
 
     def expected(self, error: BaseException) -> bool:

@@ -213,6 +213,7 @@ class Migration(migrations.Migration):
                 ('quantity', models.TextField()),
                 ('on_hand', models.TextField(default='')),
                 ('version', models.BigIntegerField()),
+                ('kept_tick', models.BigIntegerField(db_default=0, default=0)),
                 ('at_ms', models.BigIntegerField()),
             ],
         ),
