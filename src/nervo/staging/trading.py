@@ -54,7 +54,8 @@ class Placed:
 
 @dataclass
 class World:
-    """The simulators and what has happened in the world. `restocked` are SKUs that the office counts and nobody buys."""
+    """The simulators and what has happened in the world. `restocked` are SKUs that the office counts and nobody buys; the last
+    `new_articles` are not listed by any shop yet."""
 
     erp: Any
     shops: dict[str, Any]
@@ -66,10 +67,11 @@ class World:
     cancelled: set[tuple[str, str]] = field(default_factory=set)
     outages: list[tuple[float, float]] = field(default_factory=list)
     sweep_s: int = 20
+    new_articles: int = NEW_ARTICLES
 
     def __post_init__(self) -> None:
         self.skus = skus(self.articles)
-        known = skus(self.articles[:-NEW_ARTICLES])
+        known = skus(self.articles[: -self.new_articles])
         self.restocked = known[:: max(2, len(known) // QUIET_SKUS)][:QUIET_SKUS]
         self.bought = [sku for sku in known if sku not in self.restocked]
         self.customers = customers(self.chance, 120)
@@ -155,7 +157,7 @@ def _stock_up(world: World) -> None:
             world.erp.set_price(item.sku, TRADE, (item.price / 2).quantize(Decimal("0.01")))
             world.erp.set_price(item.sku, TRADE, (item.price * 2 / 5).quantize(Decimal("0.01")), min_quantity=24)
     for shop in world.shops.values():
-        for article in world.articles[:-NEW_ARTICLES]:
+        for article in world.articles[: -world.new_articles]:
             shop.add_product(article.code, article.name, variants=[(i.sku, i.gtin, i.price, 0) for i in article.items])
         shop.add_product("CAL", "Calendario in omaggio", variants=[(GHOST, None, Decimal("1.00"), 10_000)])
 

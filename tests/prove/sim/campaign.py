@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -99,5 +100,7 @@ def play_all(seeds: list[int]) -> None:
     """What a player process does: an outcome a line."""
     from tests.prove.sim.history import play
 
+    gc.freeze()  # what was loaded is not looked at again after every history
+    gc.set_threshold(50_000, 20, 50)
     for seed in seeds:
         print(json.dumps(asdict(play(seed))), flush=True)

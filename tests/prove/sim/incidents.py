@@ -17,6 +17,7 @@ from nervo.store.database import Database, Job, _commit, _read
 from tests.prove.sim.scene import ERP_LATE_S, Scene
 
 SHOP_LATE_S = 60.0
+DAY_S, LONG_SHARE = 86_400.0, 0.004
 RATES = (0.0, 0.0, 0.01, 0.03, 0.1)
 OUTWARD = (Trouble.DROP, Trouble.HANG, Trouble.LOST, Trouble.MUTE, Trouble.LATE, Trouble.SLOW, Trouble.CUT)
 INWARD = (
@@ -109,10 +110,15 @@ async def second_hub(scene: Scene) -> None:
         await scene.hub()
 
 
+def outage_s(chance: Random) -> float:
+    """Seconds to minutes; now and then a day or two."""
+    return chance.uniform(0.5, 2.0) * DAY_S if chance.random() < LONG_SHARE else duration_s(chance, 3.0, 900.0)
+
+
 async def erp_down(scene: Scene) -> None:
     scene.world.erp.down = True
     start = scene.loop.time()
-    await asyncio.sleep(duration_s(scene.chance, 3.0, 1800.0))
+    await asyncio.sleep(outage_s(scene.chance))
     scene.world.erp.down = False
     scene.world.outages.append((start, scene.loop.time()))
 
@@ -120,7 +126,7 @@ async def erp_down(scene: Scene) -> None:
 async def shop_down(scene: Scene) -> None:
     shop = scene.chance.choice(list(scene.world.shops.values()))
     shop.down = True
-    await asyncio.sleep(duration_s(scene.chance, 3.0, 1800.0))
+    await asyncio.sleep(outage_s(scene.chance))
     shop.down = False
 
 

@@ -23,7 +23,7 @@ from nervo.staging.wires import Drawn, Exchange, Network, Party, party
 from nervo.store.database import _read
 from tests.prove.sim.process import PORT, Killed, Process, Tasks
 
-ARTICLES = 6
+ARTICLES, NEW = 4, 1
 DELIVER_S = 0.5
 ERP_LATE_S = 20
 
@@ -55,7 +55,7 @@ class Scene:
         erp = _simulator(ERP, self.clock)
         erp.unique_keys = unique_keys
         shops = {name: _simulator(name, self.clock) for name in SHELVES}
-        self.world = World(erp, shops, catalogue(chance)[:ARTICLES], chance, self.clock)
+        self.world = World(erp, shops, catalogue(chance)[:ARTICLES], chance, self.clock, new_articles=NEW)
         for simulator in (erp, *shops.values()):
             simulator.keep_seen = False
         _stock_up(self.world)
