@@ -19,7 +19,7 @@ from tests.bench import changes, ports
 from tests.bench.figures import Figure, percentile
 from tests.bench.ground import hub_of, store
 
-SHOPS, SKUS, CHANGES = 5, 5_000, 2_500
+SHOPS, SKUS, CHANGES = 5, 5_000, 1_500
 SILENCE_S, SLOW_S, ASKED_S = 2.0, 1.0, 1.0
 SICKNESSES = ("dead", "slow", "throttled")
 MOST, ROUNDS, LONGEST_S = 1.10, 3, 900.0

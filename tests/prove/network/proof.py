@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from nervo.store.database import Database
+from tests.bench import bulkhead
 from tests.bench.figures import percentile
 from tests.conftest import empty_postgresql_database
 from tests.hub import use_database
@@ -67,7 +68,13 @@ def run(effort: Effort) -> Result:
         effort.say(f"network: {said(tally.seen[-1])}")
         if (effort.short and seed == len(GROUNDS)) or (not effort.short and time.monotonic() > until):
             break
-    return Result("network", tally.figures(), tuple(wrong for seen in tally.seen for wrong in seen.wrong))
+    figures = tally.figures() | ({} if effort.short else {"bulkhead": asyncio.run(bulkheads())})
+    return Result("network", figures, tuple(wrong for seen in tally.seen for wrong in seen.wrong))
+
+
+async def bulkheads() -> dict[str, str]:
+    """What one sick channel does to the others, as `./dev bench bulkhead` measures it."""
+    return {figure.what: figure.shown for figure in await bulkhead.run(small=False)}
 
 
 def said(seen: Seen) -> str:
