@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
 
-from nervo.errors import DeveloperError, Misunderstood, NervoError, NotFound
+from nervo.errors import DeveloperError, Misunderstood, NervoError, NotFound, OutcomeUnknown
+from nervo.flows.pending import waited_out
 from nervo.flows.place_order import paid_there, unpaid
 from nervo.model.fulfilment import Fulfilment
 from nervo.model.orders import Order
@@ -13,10 +14,13 @@ from nervo.ports.erp import ErpOrder, ErpOrderState
 from nervo.store import journal, operations, orders, refresh
 from nervo.store.codec import parse, text
 from nervo.store.database import Tx
+from nervo.store.orders import Kept
+from nervo.sync import lease
 from nervo.sync.context import Hub
 from nervo.sync.remote import order_in_hand
 
 ALONE = 20
+PENDING = "shipment"
 Flows = list[tuple[str, int]]
 
 
@@ -29,14 +33,12 @@ async def mark_shipped(hub: Hub, order_id: int) -> None:
     written: ErpOrder = await hub.erp().call("read_order", kept.erp_id)
     told = parse(kept.fulfilments, list[str])
     whole = left_whole(kept.order, written)
-    for shipment in written.shipments:
-        if shipment.external_id not in told:
-            await _tell(
-                hub, order_id, kept.connection, kept.external_id, shipment, f"{kept.erp_key}-{shipment.external_id}"
-            )
-            told.append(shipment.external_id)
-            done = text(told)
-            await hub.db.write(partial(orders.set_fields, id=order_id, fulfilments=done))
+    untold = [shipment for shipment in written.shipments if shipment.external_id not in told]
+    if untold and kept.pending == PENDING:
+        await waited_out(hub, order_id, kept.connection)
+    for shipment in untold:
+        told.append(shipment.external_id)
+        await _tell(hub, kept, shipment, told)
     if written.shipments and not (kept.state == "shipped" and kept.shipped_ms):
         now = kept.shipped_ms or hub.now_ms()
         state = "shipped" if whole else kept.state
@@ -59,22 +61,46 @@ def left_whole(order: Order, written: ErpOrder) -> bool:
     return all(left[sku] >= quantity for sku, quantity in ordered.items())
 
 
-async def _tell(hub: Hub, order_id: int, connection: str, external_id: str, shipment: Fulfilment, key: str) -> None:
-    there = await hub.remotes[connection].call("fulfil", external_id, shipment, key)
+async def _tell(hub: Hub, kept: Kept, shipment: Fulfilment, told: list[str]) -> None:
+    there = await _fulfilled(hub, kept, shipment)
 
     def note(tx: Tx) -> None:
+        lease.still_ours(hub, tx)
+        orders.set_fields(tx, kept.id, fulfilments=text(told), pending="")
         journal.event(
             tx,
-            order_id,
+            kept.id,
             "fulfilled_at_channel",
             hub.now_ms(),
             shipment=shipment.external_id,
             carrier=shipment.carrier,
             tracking=shipment.tracking_number,
-            fulfilment=str(there),
+            fulfilment=there,
         )
 
     await hub.db.write(note)
+
+
+async def _fulfilled(hub: Hub, kept: Kept, shipment: Fulfilment) -> str:
+    """Noted before it leaves: what is not known to have had no effect may land late, and the buyer would be written to twice."""
+
+    def pending(tx: Tx, what: str) -> None:
+        lease.still_ours(hub, tx)
+        orders.set_fields(tx, kept.id, pending=what)
+
+    await hub.db.write(partial(pending, what=PENDING))
+    hub.sent_at[kept.id] = hub.clock.monotonic()
+    key = f"{kept.erp_key}-{shipment.external_id}"
+    try:
+        there = await hub.remotes[kept.connection].call("fulfil", kept.external_id, shipment, key)
+    except (OutcomeUnknown, Misunderstood):
+        hub.sent_at[kept.id] = hub.clock.monotonic()
+        raise
+    except NervoError:
+        await hub.db.write(partial(pending, what=""))
+        raise
+    hub.sent_at.pop(kept.id, None)
+    return str(there)
 
 
 async def follow_erp_orders(hub: Hub) -> int:

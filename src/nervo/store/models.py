@@ -197,7 +197,9 @@ class SaleOrder(models.Model):
     found_by = Text(default="")
     approved = models.BooleanField(default=False)
     corrections = Text(default="{}", db_default="{}")  # a person's changes, put on every reading of the channel's order
-    pending = Text(default="", db_default="")  # customer · order: sent to the ERP, outcome not known yet
+    pending = Text(
+        default="", db_default=""
+    )  # customer · order: sent to the ERP; shipment: told to the channel; outcome not known yet
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="order_once")]

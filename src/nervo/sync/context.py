@@ -31,7 +31,7 @@ class Hub:
     paused: set[str] = field(default_factory=set)
     opened: set[str] = field(default_factory=set)
     bells: dict[str, asyncio.Event] = field(default_factory=dict)
-    sent_at: dict[int, float] = field(default_factory=dict)  # order → when a write to the ERP left, monotonic seconds
+    sent_at: dict[int, float] = field(default_factory=dict)  # order → when a write for it left, monotonic seconds
     lease_ms: Callable[[Tx], int] | None = (
         None  # whose time leases are counted in; None: the database's, one for all hubs
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 
@@ -35,12 +35,14 @@ class Scene:
     chance: Random
     busy: asyncio.Event = field(default_factory=asyncio.Event)
     lag_s: float = 0.0
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def rest(self) -> tuple[Result, list[str]]:
         """The counts as soon as everything is as it must be, or what is wrong once nothing has moved for long."""
         moved, before = time.monotonic(), None
         while True:
             result, wrong = settled(self.world, self.people, self.record, self.tables)
+            wrong += [f"the world stumbled: {task.exception()!r}" for task in self.tasks if task.done()]
             if (result.in_erp, result.held, wrong) != before:
                 moved, before = time.monotonic(), (result.in_erp, result.held, wrong)
             if not wrong or time.monotonic() - moved > STILL_S:
@@ -85,8 +87,11 @@ class Scene:
             self.world.erp.faults.append(Fault(FaultKind.LOST_REPLY, "POST /api/v1/orders"))
         if chance.random() < 0.02:
             self.world.erp.faults.append(Fault(FaultKind.LATE, "POST /api/v1/orders", seconds=LATE_S / 3))
+        shop = chance.choice(list(self.world.shops.values()))
         if chance.random() < 0.05:
-            chance.choice(list(self.world.shops.values())).faults.append(Fault(FaultKind.LOST_REPLY, "POST"))
+            shop.faults.append(Fault(FaultKind.LOST_REPLY, "P"))
+        if chance.random() < 0.03:
+            shop.faults.append(Fault(FaultKind.LATE, "P", seconds=LATE_S / 3))
 
     async def feel_lag(self) -> None:
         """This process answers for the simulators: no write takes effect later than it is late."""
@@ -110,15 +115,10 @@ async def scene(world: World, url: str, places: list[Hubs], seed: int) -> AsyncI
         await subscribe(world, postman.url)
         made = Scene(world, People(world), record, Tables(url), Random(seed))
         writing = Correspondence(world, sender, Random(seed + 1))
-        tasks = [asyncio.create_task(work) for work in (made.trade(), made.feel_lag(), writing.flow(made.busy))]
+        made.tasks = [asyncio.create_task(work) for work in (made.trade(), made.feel_lag(), writing.flow(made.busy))]
         try:
             yield made
-            for task in tasks:
-                if task.done():
-                    task.result()
         finally:
-            for task in tasks:
+            for task in made.tasks:
                 task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*made.tasks, return_exceptions=True)
