@@ -72,6 +72,24 @@ async def test_an_order_that_changes_while_the_erp_writes_it_is_told_to_a_person
     assert (list(erp.lines.values()), problems(hub)) == ([[("A", Decimal(2))]], ["order_edited"])
 
 
+async def test_an_order_that_changes_between_its_confirmation_and_its_payment_stays_in_the_erp(world):
+    erp, shop, _, hub = world
+    number = shop.sell({"A": 2})
+    record = erp.record_payment
+
+    async def record_payment(*args):
+        edit(shop, number, 5)
+        channel = hub.hub.channels()[0]
+        await hub.hub.db.write(lambda tx: orders.accept(hub.hub, tx, channel, shop.sold[number], "webhook"))
+        erp.record_payment = record
+        raise Unavailable("booking a payment", "down")
+
+    erp.record_payment = record_payment
+    await hub.settle()
+    assert hub.ask("SELECT state FROM store_saleorder") == [("in_erp",)]
+    assert problems(hub) == ["order_edited"]
+
+
 async def test_a_note_on_an_order_that_the_erp_has_asks_nobody(world):
     _, shop, _, hub = world
     number = shop.sell({"A": 2})

@@ -129,7 +129,8 @@ class PlaceOrder:
 
     async def _totals_agree(self, kept: Kept, written: ErpOrder) -> bool:
         order = kept.order
-        if (written.total_gross, written.currency) == (order.total_gross, order.currency) or kept.approved:
+        agreed = kept.approved or kept.confirmed_ms  # what changes after the confirmation is told as an edit
+        if agreed or (written.total_gross, written.currency) == (order.total_gross, order.currency):
             return True
 
         def hold(tx: Tx) -> None:
