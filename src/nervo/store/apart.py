@@ -3,9 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from django.db import transaction
-
-from nervo.store.database import LOST
+from nervo.store.database import LOST, apart
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -17,7 +15,7 @@ def each(items: Iterable[T], work: Callable[[T], R]) -> tuple[list[R], list[tupl
     failed: list[tuple[T, Exception]] = []
     for item in items:
         try:
-            with transaction.atomic():
+            with apart():
                 well.append(work(item))
         except LOST:
             raise

@@ -8,11 +8,13 @@ result is given back only after its commit.
 import asyncio
 import contextlib
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
@@ -34,21 +36,22 @@ _waits = threading.local()  # which connection of this thread was told what
 
 
 class Tx:
-    """SQL in one transaction. Placeholders are %s on both databases."""
+    """SQL in one transaction, on the driver's own cursor. Placeholders are %s on both databases."""
 
-    __slots__ = ("_cursor",)
+    __slots__ = ("_cursor", "_own")
 
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
+        self._own: Callable[[str], str] = _with_question_marks if connection.vendor == "sqlite" else str
 
     def run(self, sql: str, args: Sequence[Any] = ()) -> int:
         """Runs a statement; how many rows it touched."""
-        self._cursor.execute(sql, args)
+        self._cursor.execute(self._own(sql), args)
         return int(self._cursor.rowcount)
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Runs a statement for each row; how many rows were touched in all."""
-        self._cursor.executemany(sql, rows if isinstance(rows, list) else list(rows))
+        self._cursor.executemany(self._own(sql), rows if isinstance(rows, list) else list(rows))
         return int(self._cursor.rowcount)
 
     def values(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
@@ -60,7 +63,8 @@ class Tx:
         for start in range(0, len(rows), MAX_VALUES):
             part = rows[start : start + MAX_VALUES]
             one = f"({', '.join(['%s'] * len(part[0]))})"
-            self._cursor.execute(sql.format(values=", ".join([one] * len(part))), [v for row in part for v in row])
+            whole = self._own(sql.format(values=", ".join([one] * len(part))))
+            self._cursor.execute(whole, [v for row in part for v in row])
             touched += int(self._cursor.rowcount)
         return touched
 
@@ -68,18 +72,44 @@ class Tx:
         """The rows of a query whose `{}` stands for the keys of an IN, after `args`."""
         for start in range(0, len(keys), MAX_KEYS):
             part = keys[start : start + MAX_KEYS]
-            self._cursor.execute(sql.format(", ".join(["%s"] * len(part))), (*args, *part))
+            self._cursor.execute(self._own(sql.format(", ".join(["%s"] * len(part)))), (*args, *part))
             yield from self._cursor.fetchall()
 
     def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
-        self._cursor.execute(sql, args)
+        self._cursor.execute(self._own(sql), args)
         found: list[Row] = self._cursor.fetchall()
         return found
 
     def one(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
-        self._cursor.execute(sql, args)
+        self._cursor.execute(self._own(sql), args)
         row: Row | None = self._cursor.fetchone()
         return row
+
+
+@lru_cache(5_000)
+def _with_question_marks(sql: str) -> str:
+    """As SQLite's driver has them."""
+    return re.sub("(?<!%)%s", "?", sql).replace("%%", "%")
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """A savepoint: what fails in it is undone alone. Its errors are Django's."""
+    with connection.wrap_database_errors, transaction.atomic():
+        yield
+
+
+@contextlib.contextmanager
+def _statements() -> Iterator[Tx]:
+    """Django's own cursor costs several times what SQLite does. Errors are Django's all the same."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        cursor = connection.connection.cursor()
+        try:
+            yield Tx(cursor)
+        finally:
+            with contextlib.suppress(Exception):  # one whose connection is gone is closed
+                cursor.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +237,7 @@ def _attempt(group: list[Job]) -> list[tuple[Any, Exception | None]]:
 
 def _savepoint(tx: Tx, job: Job) -> tuple[Any, Exception | None]:
     try:
-        with transaction.atomic():
+        with apart():
             return job.work(tx), None
     except LOST:
         raise
@@ -222,10 +252,10 @@ def _transaction(*, durable: bool) -> Iterator[Tx]:
         _wait_for_the_disk(durable)
     else:
         _let_go_when_stopped()
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), _statements() as tx:
         if connection.vendor == "postgresql" and not durable:
-            cursor.execute("SET LOCAL synchronous_commit TO off")
-        yield Tx(cursor)
+            tx.run("SET LOCAL synchronous_commit TO off")
+        yield tx
 
 
 def _wait_for_the_disk(wait: bool) -> None:
@@ -304,5 +334,5 @@ def _read(work: Callable[[Tx], T]) -> T:
 
 
 def _looked(work: Callable[[Tx], T]) -> T:
-    with connection.cursor() as cursor:
-        return work(Tx(cursor))
+    with _statements() as tx:
+        return work(tx)
