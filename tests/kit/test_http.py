@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ import pytest
 from nervo.errors import Misunderstood, OutcomeUnknown, Unavailable
 from nervo.kit.clock import ManualClock
 from nervo.kit.http import Answer, Exchange, Http, ToolBox
+from nervo.kit.pacing import may_leave
 from nervo.kit.simulator import Fault, FaultKind
+from nervo.sync.fence import LostLease
 from tests.kit.server import Echo, serving
 
 
@@ -114,3 +117,30 @@ async def test_an_error_tells_no_secret(line: Line) -> None:
     with pytest.raises(Unavailable) as failed:
         await line.http.call("GET", "/orders/s3cret-token?key=abcdefgh")
     assert "s3cret-token" not in str(failed.value) and "abcdefgh" not in str(failed.value)
+
+
+@pytest.mark.fault(28)
+@pytest.mark.parametrize("sent", [{"json": {"quantity": 3}}, {}], ids=["with a body", "without one"])
+async def test_a_write_asks_again_when_it_has_waited_for_its_connection(line: Line, sent: dict[str, object]) -> None:
+    """Eight calls have all the connections; then the lease is lost; the ninth must not leave."""
+    lost, asked = asyncio.Event(), 0
+
+    def check() -> None:
+        nonlocal asked
+        asked += 1
+        if lost.is_set():
+            raise LostLease("sending")
+
+    may_leave.set(check)
+    line.echo.faults += [Fault(FaultKind.SLOW, "/slow", times=8, seconds=0.3)]
+    slow = [asyncio.create_task(line.http.call("POST", "/slow")) for _ in range(8)]
+    late = asyncio.create_task(line.http.call("POST", "/late", **sent))
+    while len(line.echo.faults) > 0:
+        await asyncio.sleep(0.01)
+    lost.set()
+    with pytest.raises(LostLease):
+        await late
+    await asyncio.gather(*slow)
+    assert line.echo.effects == ["POST /slow"] * 8 and asked == 18
+    lost.clear()
+    assert (await line.http.call("POST", "/again", **sent)).status == 200

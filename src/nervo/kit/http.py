@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from aiohttp.abc import AbstractStreamWriter
 
 from nervo.errors import Misunderstood, OutcomeUnknown, RateLimited, Unavailable
 from nervo.kit.clock import Clock, SystemClock
@@ -69,6 +70,24 @@ class ToolBox:
     timeout_s: float = 30.0
 
 
+class _Leaving(aiohttp.BytesPayload):
+    """A body that asks whether it may leave when its connection is there and it is about to be written, headers and all: a call may
+    wait long for a connection, and a machine may stand still meanwhile. `refusal`: what it was told; then nothing has left."""
+
+    def __init__(self, body: bytes, check: Callable[[], None]) -> None:
+        super().__init__(body)
+        self._check = check
+        self.refusal: Exception | None = None
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        try:
+            self._check()
+        except Exception as refusal:
+            self.refusal = refusal
+            raise
+        await super().write_with_length(writer, content_length)
+
+
 class Http:
     """Calls to one host. Follows no redirects, reads no more than MAX_ANSWER_BYTES, checks certificates.
 
@@ -117,16 +136,20 @@ class Http:
             doing = self.scrub.text(f"calling {method} {self.base_url}{path}")
             raise RateLimited(doing, f"they asked to wait {left:.1f} s more", retry_after_s=left)
         await bucket.take(cost, urgency.get() if priority is None else priority)
+        payload = msgspec.json.encode(json) if json is not None else body
+        leaving: _Leaving | bytes | None = payload
         if check := may_leave.get():
             check()
-        payload = msgspec.json.encode(json) if json is not None else body
+            leaving = payload if method in SAFE else _Leaving(payload or b"", check)
         safe = method in SAFE if safe is None else safe
         sent = {**self._headers, **(headers or {})} | ({"Content-Type": "application/json"} if json is not None else {})
         started = self.tools.clock.monotonic()
         try:
-            answer = await self._send(method, path, params, payload, sent, timeout_s or self.tools.timeout_s)
+            answer = await self._send(method, path, params, leaving, sent, timeout_s or self.tools.timeout_s)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._record(method, path, params, sent, payload, None, started, repr(error))
+            if isinstance(leaving, _Leaving) and leaving.refusal:
+                raise leaving.refusal from None
             raise self._failure(method, path, error, safe) from error
         answer = replace(answer, safe=safe)
         self._record(method, path, params, sent, payload, answer, started, "")
@@ -144,7 +167,7 @@ class Http:
         method: str,
         path: str,
         params: Mapping[str, str] | None,
-        payload: bytes | None,
+        payload: _Leaving | bytes | None,
         headers: Mapping[str, str],
         timeout_s: float,
     ) -> Answer:
