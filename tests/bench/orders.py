@@ -42,7 +42,8 @@ async def _through(db: Database, engine: str, history: Path, small: bool) -> Fig
     running = Running(db, config, ports, SystemClock(), "bench", engine=engine, engine_url=url)
     await running.start()
     for i in range(count):
-        shop.sell({SKUS[i % 50]: 1, SKUS[(i + 7) % 50]: 2})
+        number, now = shop.sell({SKUS[i % 50]: 1, SKUS[(i + 7) % 50]: 2}), running.hub.clock.now()
+        shop.change(number, placed_at=now, updated_at=now)
     started = time.perf_counter()
     await orders.sweep(running.hub, made[shop_name])
     while sum(o.state == "confirmed" for o in erp.orders.values()) < count:
