@@ -21,7 +21,7 @@ from tests.prove.parts import Effort, Result, Say
 PER_LIFE, CHECK_EVERY = 250, 50
 Make = Callable[[], AbstractContextManager[Ground]]
 KILLS = {"SQLite": 1_000, "PostgreSQL": 300}
-FREEZES = (("SQLite", 2.0, 10), ("PostgreSQL", 2.0, 30), ("PostgreSQL", LEASE_S, 3))  # the last as it is in production
+FREEZES = (("SQLite", 2.0, 6), ("PostgreSQL", 2.0, 16), ("PostgreSQL", LEASE_S, 2))  # the last as it is in production
 GROUNDS: dict[str, Make] = {"SQLite": sqlite, "PostgreSQL": postgresql}
 
 

@@ -65,6 +65,8 @@ async def _freeze(ground: Ground, takeovers: int, seed: int, lease_s: float) -> 
             tally = await _rounds(made, witness, pair, takeovers, lease_s)
         finally:
             watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            witness.close()
         return tally
 
 

@@ -56,7 +56,7 @@ class Witness:
         for simulator in (world.erp, *world.shops.values()):
             simulator.keep_seen, simulator.seen = True, Ledger(self.writes)
         self.looks: list[tuple[float, str]] = []
-        self._look, self._hub_of = holder(url), hub_of
+        self._lease, self._hub_of = reading(url), hub_of
 
     @property
     def now(self) -> str:
@@ -67,11 +67,14 @@ class Witness:
         """Looks at the lease again and again; keeps the first look and the last of each reign, and every change."""
         while True:
             before = time.monotonic()
-            name = self._hub_of(self._look())
+            name = self._hub_of(holder(self._lease))
             if len(self.looks) > 1 and self.looks[-1][1] == self.looks[-2][1] == name:
                 self.looks.pop()
             self.looks.append((before, name))
             await asyncio.sleep(LOOK_S)
+
+    def close(self) -> None:
+        self._lease.close()
 
     def stale(self) -> list[Write]:
         """Writes of a hub that did not hold the lease: neither at the look before them nor at the one after."""
@@ -82,15 +85,14 @@ class Witness:
         return {name for _, name in self.looks[max(0, after - 1) : after + 1]}
 
 
-def holder(url: str) -> Callable[[], str]:
-    """Asks the database itself for the lease's owner."""
+def reading(url: str) -> Any:
+    """A connection to the hubs' database, for looking."""
     if url.startswith("sqlite"):
-        file: Any = sqlite3.connect(f"file:{url.removeprefix('sqlite:///')}?mode=ro", uri=True, timeout=20)
-    else:
-        file = psycopg.connect(url, autocommit=True)
+        return sqlite3.connect(f"file:{url.removeprefix('sqlite:///')}?mode=ro", uri=True, timeout=20)
+    return psycopg.connect(url, autocommit=True)
 
-    def look() -> str:
-        row = file.execute(HOLDER).fetchone()
-        return str(row[0]) if row else ""
 
-    return look
+def holder(connection: Any) -> str:
+    """The lease's owner, asked of the database itself."""
+    row = connection.execute(HOLDER).fetchone()
+    return str(row[0]) if row else ""
