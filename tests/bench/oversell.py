@@ -29,8 +29,8 @@ from tests.bench.oversell_model import Lateness, cycle, drawn, expected, simulat
 
 CHANNELS, RATES_H = 3, (2, 10, 60, 1_000)
 ANSWERS_AFTER_S, SWEEP_S, LOST = 0.1, 60, 0.03
-SALES_PER_S, SALES, MOST_EVENTS = 10.0, 600, 3_000_000
-LONGEST_S = 900.0
+SALES_PER_S, SALES, MOST_EVENTS = 5.0, 400, 1_000_000
+LONGEST_S = 1800.0
 ON_TIME, LOSSY = "nervo, every webhook comes", f"nervo, {LOST:.0%} of the webhooks lost, a sweep every {SWEEP_S} s"
 
 
