@@ -56,7 +56,7 @@ def restore(db: Database, file: Path, *, force: bool) -> int:
     epoch = db.read_now(operations.epoch)
     _empty(db)
     call_command("loaddata", str(file), verbosity=0)
-    return db.write_now(lambda tx: _distrust(tx, epoch))
+    return db.write_now(lambda tx: distrust(tx, epoch))
 
 
 def _empty(db: Database) -> None:
@@ -70,9 +70,14 @@ def _empty(db: Database) -> None:
     db.write_now(clear)
 
 
-def _distrust(tx: Tx, epoch: int) -> int:
+def distrust(tx: Tx, epoch: int) -> int:
+    """A backup does not know what came after it: a new epoch; the ERP's stock is read whole before any channel opens; what was
+    published is as good as on its way, so that it is waited out and read back first; what the ERP did not have may be on its way
+    there. How many orders it has."""
     operations.raise_epoch(tx, max(epoch, operations.epoch(tx)))
-    tx.run("UPDATE store_publication SET state = 'unknown', not_before_ms = 0, dirty_tick = CASE WHEN dirty_tick = 0 THEN 1 "
-           "ELSE dirty_tick END WHERE kind IN ('stock', 'price') AND published <> ''")  # fmt: skip
+    tx.run("DELETE FROM store_sourcecursor WHERE entity = 'stock'")
+    tx.run("UPDATE store_publication SET inflight_epoch = 1, dirty_tick = CASE WHEN dirty_tick = 0 THEN 1 ELSE dirty_tick END "
+           "WHERE kind IN ('stock', 'price') AND published <> ''")  # fmt: skip
+    tx.run("UPDATE store_saleorder SET pending = 'order' WHERE erp_id = '' AND erp_customer <> '' AND pending = ''")
     row = tx.one("SELECT count(*) FROM store_saleorder")
     return int(row[0]) if row else 0

@@ -40,7 +40,9 @@ def engine_of(hub: Hub, name: str, url: str) -> Engine:
         return MemoryEngine(flows_of(hub), failures_of(hub), hub.clock, home=hub.config.erp)
     from nervo.flows.engine_dbos import DbosEngine
 
-    return DbosEngine(flows_of(hub), failures_of(hub), hub.clock, database_url=url, executor=hub.owner, home=hub.config.erp)
+    return DbosEngine(
+        flows_of(hub), failures_of(hub), hub.clock, database_url=url, executor=hub.owner, home=hub.config.erp
+    )
 
 
 async def knock(clock: Clock, url: str) -> int:

@@ -1,7 +1,6 @@
 """cancel_order: a cancellation at the channel reaches the ERP after whatever was in flight, and gives the goods back."""
 
 from nervo.flows.writing import look_up
-from nervo.ports.erp import OrderKey
 from nervo.store import holds, journal, orders, refresh
 from nervo.store.database import Tx
 from nervo.sync import lease
@@ -17,7 +16,7 @@ async def cancel_order(hub: Hub, order_id: int) -> None:
     if kept is None or kept.cancelled_ms or not kept.cancel_wanted:
         return
     erp = hub.erp()
-    found = await look_up(hub, kept, OrderKey.SEARCHABLE)  # whatever lands after this would stay
+    found = await look_up(hub, kept, writes=False)
     if found:
         await erp.call("cancel_order", found.erp_id)
 

@@ -82,7 +82,7 @@ class PlaceOrder:
         if kept.erp_id:
             found: ErpOrder = await erp.call("read_order", kept.erp_id)
             return found
-        already = await look_up(self.hub, kept, erp.port.capabilities.order_key)
+        already = await look_up(self.hub, kept, writes=True)
         written = already or await self._create(kept)
 
         def note(tx: Tx) -> None:

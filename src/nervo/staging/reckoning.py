@@ -59,7 +59,9 @@ def reckon(world: World, held: set[tuple[str, str]], changes: Iterable[Changed])
     sold = {(name, str(id)) for name, shop in world.shops.items() for id in shop.order_ids()}
     keys = {(p.shop, p.id): p.key for p in world.placed}
     written = Counter(row["key"] for row in world.erp.orders())
-    sold -= {order for order in world.cancelled if not written[keys.get(order, "")]}  # cancelled before anybody wrote them
+    sold -= {
+        order for order in world.cancelled if not written[keys.get(order, "")]
+    }  # cancelled before anybody wrote them
     in_erp = {order for order in sold if written[keys.get(order, "")]}
     kept = (sold & held) - in_erp
     times, late = propagation(world, changes)

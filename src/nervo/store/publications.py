@@ -211,10 +211,13 @@ def doubt(tx: Tx, channel: str, kind: str, keys: Iterable[str]) -> None:
     )
 
 
-def orphaned(tx: Tx, channel: str, epoch: int) -> list[tuple[str, str]]:
-    """(kind, key) that an earlier holder of the lease was sending when it stopped."""
-    sql = "SELECT kind, key FROM store_publication WHERE channel = %s AND inflight_epoch > 0 AND inflight_epoch < %s"
-    return [(r[0], r[1]) for r in tx.rows(sql, (channel, epoch))]
+def quarantine(tx: Tx, channel: str, epoch: int, until_ms: int) -> int:
+    """What earlier holders of the lease were sending, or waiting out by their own clocks, is unknown until then; how many keys."""
+    return tx.run(
+        "UPDATE store_publication SET state = 'unknown', not_before_ms = %s, inflight_epoch = 0, attempts = attempts + 1 "
+        "WHERE channel = %s AND ((inflight_epoch > 0 AND inflight_epoch < %s) OR (state = 'unknown' AND not_before_ms > 0))",
+        (until_ms, channel, epoch),
+    )
 
 
 def counts(tx: Tx, channel: str, kind: str) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nervo.errors import NotFound, Rejected
+from nervo.ports.erp import OrderKey
 from nervo.store import holds, journal, orders
 from nervo.store.database import Tx
 from nervo.store.orders import Kept
@@ -23,6 +24,8 @@ async def retry(hub: Hub, actor: str, order_id: int) -> str:
         kept = _kept(tx, order_id)
         journal.close(tx, kept.connection, "order", kept.external_id, actor)
         journal.event(tx, order_id, "order_retried", hub.now_ms(), actor)
+        if kept.state == "held" and hub.erp().port.capabilities.order_key is OrderKey.NONE:
+            orders.set_fields(tx, order_id, pending="")  # they have looked there: nobody else can
         return kept, again(hub, tx, kept, actor)
 
     kept, started = await _done(hub, work)

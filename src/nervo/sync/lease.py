@@ -56,11 +56,8 @@ def _given_for_the_dead(hub: Hub, tx: Tx) -> bool:
 
 def quarantine(hub: Hub, tx: Tx, channel: str, epoch: int) -> int:
     """Keys that an earlier epoch was sending are unknown: they wait out late application, then they are read back."""
-    lost = publications.orphaned(tx, channel, epoch)
     until = hub.now_ms() + int(hub.remotes[channel].port.capabilities.late_application_s * 1000)
-    for kind, key in lost:
-        publications.set_state(tx, channel, kind, [key], "unknown", not_before_ms=until)
-    return len(lost)
+    return publications.quarantine(tx, channel, epoch, until)
 
 
 def still_ours(hub: Hub, tx: Tx) -> None:

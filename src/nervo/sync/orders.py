@@ -104,9 +104,9 @@ def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: 
         return _reread(hub, tx, channel, kept, order)
     doubt = doubt_about(tx, order)
     state = _first_state(tx, channel, order, doubt)
-    if state in ("cancelled", "ignored"):
+    if state == "ignored":
         _doubt_shown(hub, tx, channel, order)
-        _pass_over(hub, tx, channel, order, state)
+        _pass_over(hub, tx, channel, order)
         return None
     id = orders.insert(tx, channel.name, order, erp_key(channel.name, order.external_id), state, found_by, hub.now_ms())
     if id is None:
@@ -123,6 +123,9 @@ def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: 
 def _begun(
     hub: Hub, tx: Tx, id: int, channel: ConnectionConfig, order: Order, state: str, doubt: Doubt | None
 ) -> tuple[str, int] | None:
+    if order.status is OrderStatus.CANCELLED:  # the ERP may have it from before a backup that was restored
+        orders.set_fields(tx, id, cancel_wanted=True)
+        return hub.want(tx, "cancel_order", id)
     if state != "waiting":
         holding.hold_goods(hub, tx, id, channel, order)
     if doubt and state == "held":
@@ -130,21 +133,20 @@ def _begun(
     return hub.want(tx, "place_order", id) if state == "received" else None
 
 
-def _pass_over(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, state: str) -> None:
+def _pass_over(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order) -> None:
     """Kept for the record only: nothing is done with it."""
     now = hub.now_ms()
-    id = orders.insert(tx, channel.name, order, erp_key(channel.name, order.external_id), state, "sweep", now)
+    id = orders.insert(tx, channel.name, order, erp_key(channel.name, order.external_id), "ignored", "sweep", now)
     if id is not None:
-        orders.set_fields(tx, id, cancelled_ms=now if state == "cancelled" else 0)
-        journal.event(tx, id, "order_passed_over", now, state=state)
+        journal.event(tx, id, "order_passed_over", now, state="ignored")
 
 
 def _first_state(tx: Tx, channel: ConnectionConfig, order: Order, doubt: Doubt | None) -> str:
-    """Where a new order begins. One that is cancelled already, or was placed before our start, is kept for the record only."""
-    if order.status is OrderStatus.CANCELLED:
-        return "cancelled"
+    """Where a new order begins. One that was placed before our start is kept for the record only."""
     if _before_start(tx, channel.name, order):
         return "ignored"
+    if order.status is OrderStatus.CANCELLED:
+        return "received"
     if order.payment_status in UNPAID and not channel.orders.import_unpaid:
         return "waiting"
     return "held" if doubt else "received"
@@ -332,7 +334,7 @@ async def start_point(hub: Hub, channel: ConnectionConfig) -> None:
         operations.set_cursor(tx, name, "orders", newest, hub.now_ms())
         operations.set_cursor(tx, name, "orders_start", Cursor(newest.at), hub.now_ms())
         for order in there:
-            _pass_over(hub, tx, channel, order, "ignored")
+            _pass_over(hub, tx, channel, order)
 
     await hub.db.write(note)
 

@@ -13,10 +13,13 @@ MOST_STATES = 2_000_000
 
 
 class Model(Protocol):
-    """A protocol in its surroundings. A state without moves is at rest: nothing will happen any more unless somebody acts."""
+    """A protocol in its surroundings. A state without moves is at rest: nothing will happen any more. `rests`: whether it has to be
+    possible to come to rest from everywhere."""
 
     name: str
     policy: str
+    bounds: str
+    rests: bool
 
     def starts(self) -> Iterable[Hashable]: ...
 
@@ -37,6 +40,7 @@ class Verdict:
 
     model: str
     policy: str
+    bounds: str
     states: int
     transitions: int
     seconds: float
@@ -73,9 +77,9 @@ class _Seen:
 def explore(model: Model) -> Verdict:
     """All reachable states, breadth first, until the first wrong one; at the end, that rest can be reached from each."""
     began, seen = time.process_time(), _Seen()
-    broken, trace = _search(model, seen) or _never_rests(seen) or ("", ())
+    broken, trace = _search(model, seen) or (model.rests and _never_rests(seen)) or ("", ())
     taken = time.process_time() - began
-    return Verdict(model.name, model.policy, len(seen.came), seen.transitions, taken, broken, trace)
+    return Verdict(model.name, model.policy, model.bounds, len(seen.came), seen.transitions, taken, broken, trace)
 
 
 def _search(model: Model, seen: _Seen) -> tuple[str, tuple[str, ...]] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -26,7 +25,15 @@ from tests.prove.model.rows import Rows
 from tests.prove.model.steps import NOW, NOW_MS, Machine, Program, Run, hub_of
 from tests.prove.model.world import LATE_S, RENEW, Flight, State, World
 
-TABLES = ("store_saleorder", "store_flowdue", "store_hold", "store_lease", "store_counter", "store_refresh")
+TABLES = (
+    "store_saleorder",
+    "store_flowdue",
+    "store_hold",
+    "store_lease",
+    "store_counter",
+    "store_refresh",
+    "store_variantfact",
+)
 SHOP: dict[str, Any] = {"late_application_s": LATE_S}
 CALLS = {"create_order", "confirm_order", "cancel_order"}
 
@@ -46,7 +53,8 @@ def config(**channel: Any) -> Config:
 
 
 def erp(key: OrderKey) -> dict[str, Any]:
-    return {"order_key": key, "payments": False, "late_application_s": LATE_S, "stock_batch": 100}
+    nothing = {"payments": False, "products": False, "prices": False, "promotions": False}
+    return nothing | {"order_key": key, "late_application_s": LATE_S, "stock_batch": 100}
 
 
 def flow(name: str, order_id: int = 1) -> Program:
@@ -70,10 +78,11 @@ class Orders(World):
     places = ("flow",)
     writes = frozenset(CALLS)
 
-    def __init__(self, key: OrderKey, policy: str = "the product", *, fenced: bool = False, **kw: Any) -> None:
-        super().__init__(policy, **kw)
+    def __init__(self, key: OrderKey, *, policy: str = "the product", fenced: bool = False, **kw: Any) -> None:
+        super().__init__(policy=policy, **kw)
         self.key, self.fenced = key, fenced
-        self.name = f"order → ERP, {key} key"
+        self.may_restore = bool(dict(self.left).get("restores"))
+        self.name = f"order → ERP, {key} key" + (", restore" if self.may_restore else "")
         rows = Rows(TABLES, NOW_MS)
         hubs = {
             self.owner(i): hub_of(config(), {"erp": erp(key), "shop": SHOP}, self.owner(i)) for i in range(self.count)
@@ -83,7 +92,8 @@ class Orders(World):
 
     def starts(self) -> Iterable[Hashable]:
         hub, rows = self.machine.hubs["a"], self.machine.rows
-        yield self.began(self.run(rows.empty(), partial(_accepted, hub)), ((), 0))
+        ids = self.run(rows.empty(), _known)
+        yield self.began(ids if self.may_restore else self.run(ids, partial(_accepted, hub)), ((), 0, False))
 
     def stamp(self, state: State, who: int) -> int:
         return state.hubs[who].memory.epoch if self.fenced else 0
@@ -100,14 +110,14 @@ class Orders(World):
         )
 
     def read(self, state: State, said: Hashable, run: Run) -> Any:
-        documents, _ = state.there
+        documents, _, cancelled = state.there
         if run.waits == "find_order":
-            return _document(0, documents[0]) if documents else None
+            return document(0, documents[0]) if documents and self.key is not OrderKey.NONE else None
         assert run.waits == "read_order", run.waits
-        return _document(int(str(said)), documents[int(str(said))])
+        return document(int(str(said)), documents[int(str(said))])
 
     def lands(self, state: State, flight: Flight) -> tuple[State, Hashable]:
-        (documents, fence), (call, said) = state.there, flight.what  # type: ignore[misc]
+        (documents, fence, cancelled), (call, said) = state.there, flight.what  # type: ignore[misc]
         if self.fenced and flight.stamp < fence:
             return state, "fenced"
         fence = max(fence, flight.stamp)
@@ -120,44 +130,55 @@ class Orders(World):
             if call == "confirm_order" and documents[at] == "cancelled":
                 return state, "cancelled"
             documents = (*documents[:at], "cancelled" if call == "cancel_order" else "confirmed", *documents[at + 1 :])
-        return state._replace(there=(documents, fence)), at
+        return state._replace(there=(documents, fence, cancelled)), at
 
     def reply(self, state: State, flight: Flight) -> Any:
         if isinstance(flight.landed, str):
             return Rejected("calling", flight.landed, code=flight.landed)
         at: Any = flight.landed
-        return _document(at, state.there[0][at])
+        return document(at, state.there[0][at])
 
     def surroundings(self, state: State) -> Iterator[Move]:
+        documents, fence, cancelled = state.there
+        if self._unread(state):
+            ids = self.run(state.ids, partial(_accepted, self.machine.hubs["a"], cancelled=cancelled))
+            yield f"the order is read{', cancelled' if cancelled else ''}", state._replace(ids=ids), ""
         if self.may(state, "cancellations"):
-            ids = self.run(state.ids, partial(_cancelled, self.machine.hubs["a"]))
-            yield "the customer cancels", self.spent(state._replace(ids=ids), "cancellations"), ""
+            after = self.spent(state._replace(there=(documents, fence, True)), "cancellations")
+            yield "the customer cancels", after, ""
+
+    def _unread(self, state: State) -> bool:
+        """Whether the channel has it otherwise than the hub."""
+        status = self.machine.rows.field(state.ids, "store_saleorder", "status")
+        return status is None or (status == "cancelled") != state.there[2]
 
     def wrong(self, state: Any) -> str:
         return "two documents of one order" if len(state.there[0]) > 1 else ""
 
     def wrong_at_rest(self, state: Any) -> str:
-        documents, _ = state.there
-        field = partial(self.machine.rows.field, state.ids, "store_saleorder")
-        if field("cancel_wanted"):
+        documents, _, cancelled = state.there
+        kept = self.machine.rows.field(state.ids, "store_saleorder", "state")
+        if self.key is OrderKey.NONE and kept == "held":
+            return ""  # a person has been asked
+        if cancelled:
             lives = [d for d in documents if d != "cancelled"]
-            return "a cancelled order lives in the ERP" if lives or field("state") != "cancelled" else ""
-        return "" if documents == ("confirmed",) and field("state") == "in_erp" else "the order is lost"
+            return "a cancelled order lives in the ERP" if lives or kept != "cancelled" else ""
+        return "" if documents == ("confirmed",) and kept == "in_erp" else "the order is lost"
 
 
-def _accepted(hub: Hub, tx: Tx) -> None:
+def _known(tx: Tx) -> None:
     tx.run("INSERT INTO store_variantfact (sku, product, gtin) VALUES ('A', 'A', '')")
-    orders.accept(hub, tx, hub.config.connections["shop"], sold(), "sweep")
+
+
+def _accepted(hub: Hub, tx: Tx, cancelled: bool = False) -> None:
+    order = sold(status=OrderStatus.CANCELLED, version="2") if cancelled else sold()
+    orders.accept(hub, tx, hub.config.connections["shop"], order, "sweep")
     kept_orders.set_fields(tx, 1, erp_customer="C1")
-
-
-def _cancelled(hub: Hub, tx: Tx) -> None:
-    orders.accept(hub, tx, hub.config.connections["shop"], sold(status=OrderStatus.CANCELLED, version="2"), "sweep")
 
 
 def _digest(call: str, args: tuple[Any, ...]) -> Hashable:
     return args[0] if call in ("confirm_order", "cancel_order", "read_order") else ""
 
 
-def _document(at: int, state: str) -> ErpOrder:
+def document(at: int, state: str) -> ErpOrder:
     return ErpOrder(str(at), f"SO{at}", "", ErpOrderState(state), state, Decimal(10), "EUR", NOW)

@@ -22,7 +22,7 @@ FORGOTTEN: dict[str, dict[str, Any]] = {
     "store_hold": {"reason": ""},
 }
 MARKS = {"store_saleorder": ("created_ms", "confirmed_ms", "cancelled_ms", "shipped_ms")}  # only whether they are there
-COUNTERS = ("tick",)
+COUNTERS = ("tick", "noted")
 DUE = {"store_publication": "not_before_ms", "store_refresh": "not_before_ms", "store_lease": "expires_ms"}
 
 
@@ -44,10 +44,10 @@ class Numbered:
 class Rows:
     """The tables of a state, in Django's connection, inside one transaction that is
     never committed. `now_ms` is always now: when time
-    passes, what is due moves nearer."""
+    passes, what is due moves nearer. `behind_ms`: how far the slowest hub's clock is behind the database's."""
 
-    def __init__(self, tables: Sequence[str], now_ms: int) -> None:
-        self.tables, self.now_ms = tuple(tables), now_ms
+    def __init__(self, tables: Sequence[str], now_ms: int, behind_ms: int = 0) -> None:
+        self.tables, self.now_ms, self.earliest_ms = tuple(tables), now_ms, now_ms - behind_ms
         self.contents = Numbered()
         connection.ensure_connection()
         self._raw = connection.connection
@@ -91,14 +91,16 @@ class Rows:
 
     def _nearer(self, table: str, id: int, by_ms: int) -> int:
         at = self.column(table, DUE[table])
-        rows = [(*r[:at], self._due(r[at] - by_ms), *r[at + 1 :]) for r in self.contents.of[id]]
+        over = self._over(table)
+        rows = [(*r[:at], _due(r[at] - by_ms * (r[at] > over), over), *r[at + 1 :]) for r in self.contents.of[id]]
         return self._kept_as(tuple(rows))
 
     def _kept_as(self, table: Table) -> int:
         return self.contents.number(table, table)
 
-    def _due(self, at_ms: int) -> int:
-        return at_ms if at_ms > self.now_ms else 0
+    def _over(self, table: str) -> int:
+        """What lies before this is over for everybody: leases go by the database's clock, the rest by each hub's own."""
+        return self.now_ms if table == "store_lease" else self.earliest_ms
 
     def _load(self, ids: Ids) -> None:
         run = self._raw.execute
@@ -128,6 +130,11 @@ class Rows:
                 values[columns.index(name)] = int(bool(values[columns.index(name)]))
             if table in DUE:
                 at = columns.index(DUE[table])
-                values[at] = self._due(values[at])
+                values[at] = _due(values[at], self._over(table))
             found.append(tuple(values))
         return found
+
+
+def _due(at_ms: int, over_ms: int) -> int:
+    """What is over is 1, what never was is 0."""
+    return at_ms if at_ms > over_ms else int(at_ms > 0)

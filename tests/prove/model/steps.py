@@ -195,6 +195,11 @@ class Machine:
         """It gets this answer (an exception is raised there), and goes on to its next wait."""
         return self._step(owner, run, memory, ids, answer)
 
+    def active(self, owner: str, memory: Memory) -> bool:
+        """Whether this hub would let a write leave now."""
+        _remember(self.hubs[owner], memory, (0.0, 0.0))
+        return self.hubs[owner].active
+
     def finish(self, owner: str, program: str, memory: Memory, ids: Ids) -> Moved:
         """A program that asks nobody outside, as one step."""
         moved = self.begin(owner, program, memory, ids)

@@ -8,15 +8,19 @@ from decimal import Decimal
 
 import pytest
 
-from nervo.errors import OutcomeUnknown, Unavailable
+from nervo.bootstrap.backup import distrust
+from nervo.errors import OutcomeUnknown, Rejected, Unavailable
 from nervo.flows.catalogue import flows_of
 from nervo.flows.pending import NotYet
 from nervo.model.orders import OrderStatus
-from nervo.ports.erp import ErpOrderState
+from nervo.ports.erp import ErpOrderState, OrderKey
 from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import refresh
 from nervo.sync import orders, source
+from nervo.sync.kinds import StockKind
 from nervo.sync.lease import LEASE_S
+from nervo.sync.opening import opening
+from nervo.sync.publish import Publisher
 from tests.hub import TestHub
 
 LATE_S = 30.0
@@ -132,4 +136,112 @@ async def test_a_page_that_overlaps_the_reading_of_a_single_sku_takes_nothing_ba
     erp.stock_of = single
     await hub.settle()
     assert shop.shown["A"] == 3
+    await hub.close()
+
+
+async def test_after_a_restore_nothing_goes_out_that_the_backup_believes_of_the_erp(store):
+    erp, shop = WorldErp(), WorldShop(["A"])
+    hub = await hub_of(erp, shop)
+    await hub.hub.db.write(lambda tx: tx.run("UPDATE store_stockfact SET quantity = '9'"))
+    await hub.hub.db.write(lambda tx: distrust(tx, hub.hub.epoch))
+    again = hub.beside("hub-b")
+    await again.lease()
+    await opening(again.hub)
+    await Publisher(again.hub, again.hub.channels()[0], StockKind()).drain()
+    await again.settle()
+    assert ({quantity for _, quantity in shop.history}, shop.shown["A"]) == ({7}, 7)
+    await hub.close()
+    await again.close()
+
+
+async def test_after_a_restore_what_was_on_its_way_to_a_channel_is_waited_out(store):
+    erp, shop = WorldErp(), WorldShop(["A"])
+    shop.capabilities = replace(shop.capabilities, late_application_s=LATE_S)
+    hub = await hub_of(erp, shop)
+    await hub.hub.db.write(lambda tx: distrust(tx, hub.hub.epoch))
+    again = hub.beside("hub-b")
+    await again.start()
+    asked = shop.calls["read_listings"]
+    again.clock.advance(LATE_S)
+    await again.settle()
+    assert (asked, shop.calls["read_listings"]) == (0, 2)  # stock and price
+    await hub.close()
+    await again.close()
+
+
+async def test_after_a_restore_an_order_that_may_be_on_its_way_to_the_erp_is_waited_out(store):
+    erp, shop = WorldErp(unique=False), WorldShop(["A"])
+    hub = await hub_of(erp, shop)
+    shop.sell({"A": 1})
+    await sweep(hub)
+    await hub.hub.db.write(lambda tx: tx.run("UPDATE store_saleorder SET erp_customer = 'C1'"))
+    await hub.hub.db.write(lambda tx: distrust(tx, hub.hub.epoch))
+    again = hub.beside("hub-b")
+    await again.lease()
+    with pytest.raises(NotYet):
+        await flows_of(again.hub)["place_order"](1)
+    again.clock.advance(LATE_S)
+    await again.lease()
+    await flows_of(again.hub)["place_order"](1)
+    assert len(erp.book) == 1
+    await hub.close()
+    await again.close()
+
+
+async def test_an_order_that_is_first_seen_cancelled_is_cancelled_where_the_erp_has_it_from_before_a_restore(store):
+    erp, shop = WorldErp(), WorldShop(["A"])
+    hub = await hub_of(erp, shop)
+    number = shop.sell({"A": 1})
+    await sweep(hub)
+    await flows_of(hub.hub)["place_order"](1)
+    for table in ("saleorder", "hold", "flowdue"):
+        await hub.hub.db.write(lambda tx, table=table: tx.run(f"DELETE FROM store_{table}"))
+    shop.change(number, status=OrderStatus.CANCELLED)
+    await sweep(hub)
+    ((order_id, flow),) = hub.ask("SELECT order_id, flow FROM store_flowdue")
+    await flows_of(hub.hub)[flow](order_id)
+    assert [order.state for order in erp.orders.values()] == [ErpOrderState.CANCELLED]
+    assert hub.ask("SELECT state FROM store_saleorder") == [("cancelled",)]
+    await hub.close()
+
+
+async def test_what_a_hub_with_a_slow_clock_was_waiting_out_is_waited_out_by_its_successors_clock(store):
+    erp, shop = WorldErp(), WorldShop(["A"])
+    shop.capabilities = replace(shop.capabilities, late_application_s=LATE_S)
+    hub = await hub_of(erp, shop)
+    long_ago = hub.hub.now_ms() - 3_600_000
+    await hub.hub.db.write(
+        lambda tx: tx.run(
+            "UPDATE store_publication SET state = 'unknown', dirty_tick = 1, not_before_ms = %s WHERE kind = 'stock'",
+            (long_ago,),
+        )
+    )
+    again = hub.beside("hub-b")
+    again.clock.advance(LEASE_S + 1)
+    await again.start()
+    asked = shop.calls["read_listings"]
+    again.clock.advance(LATE_S)
+    await again.settle()
+    assert (asked, shop.calls["read_listings"]) == (0, 1)
+    await hub.close()
+    await again.close()
+
+
+async def test_an_erp_that_cannot_be_searched_is_not_written_to_again_before_a_person_has_looked(store):
+    erp, shop = WorldErp(unique=False), WorldShop(["A"])
+    hub = await hub_of(erp, shop)
+    erp.capabilities = replace(erp.capabilities, order_key=OrderKey.NONE)
+    shop.sell({"A": 1})
+    await sweep(hub)
+    erp.faults.fail("create_order", OutcomeUnknown("x", "no answer"))
+    with pytest.raises(OutcomeUnknown):
+        await flows_of(hub.hub)["place_order"](1)
+    hub.clock.advance(LATE_S)
+    await hub.lease()
+    with pytest.raises(Rejected, match="press Retry"):
+        await flows_of(hub.hub)["place_order"](1)
+    await hub.hub.db.write(lambda tx: tx.run("UPDATE store_saleorder SET state = 'held'"))
+    await hub.command("order.retry", order_id=1)
+    await flows_of(hub.hub)["place_order"](1)
+    assert len(erp.book) == 1
     await hub.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Any, NamedTuple
 
+from nervo.bootstrap import backup
 from nervo.errors import OutcomeUnknown, Unavailable
 from nervo.sync.lease import renew
 from tests.prove.model.checker import Move
@@ -41,13 +42,15 @@ class Flight(NamedTuple):
 
 class State(NamedTuple):
     """Of the product: its rows and its processes. Of the surroundings: the far side, writes on their way, and what may still go
-    wrong, by name."""
+    wrong, by name; a backup of the rows, and whether the far side has not been read since it was put back."""
 
     ids: Ids
     hubs: tuple[Process, ...]
     there: Any
     flights: tuple[Flight, ...]
     left: tuple[tuple[str, int], ...]
+    backup: Ids | None = None
+    unread: bool = False
 
 
 class World:
@@ -55,13 +58,21 @@ class World:
     it starts, what a read is answered, and what a write does there. `bounded`: late writes keep to LATE_S."""
 
     name = "world"
+    rests = True
     places: tuple[str, ...] = ()
     writes: frozenset[str] = frozenset()
+    tick_s = TICK_S
     machine: Machine
 
-    def __init__(self, policy: str = "the product", *, hubs: int = 1, bounded: bool = True, **left: int) -> None:
-        self.policy, self.count, self.bounded, self.coarse = policy, hubs, bounded, hubs > 1
+    def __init__(
+        self, *, policy: str = "the product", hubs: int = 1, bounded: bool = True, coarse: bool = False, calm: bool = True,
+        stopped: bool = True, **left: int
+    ) -> None:  # fmt: skip
+        self.calm, self.stopped = calm, stopped
+        self.policy, self.count, self.bounded, self.coarse = policy, hubs, bounded, coarse or hubs > 1
         self.left = tuple(sorted((k.replace("_", "-"), n) for k, n in left.items() if n))
+
+        self.bounds = ", ".join([*([f"{hubs} hubs"] if hubs > 1 else []), *(f"{name} {n}" for name, n in self.left)])
 
     # what a protocol says
 
@@ -72,6 +83,14 @@ class World:
     def read(self, state: State, said: Hashable, run: Run) -> Any:
         """What the far side answers to a read."""
         raise NotImplementedError
+
+    def was_read(self, state: State, run: Run) -> State:
+        """The state once a read has been answered."""
+        return state
+
+    def restored(self, state: State) -> State:
+        """What else a restore brings about: the ERP's feed is read again from where the backup stood."""
+        return state
 
     def lands(self, state: State, flight: Flight) -> tuple[State, Hashable]:
         """What a write does there, and what comes of it."""
@@ -136,7 +155,21 @@ class World:
             yield from self._in_flight(state, flight)
         if self.working(state) and self.time_may_pass(state):
             yield "time passes", self.later(state), ""
+        if self.may(state, "restores"):
+            yield from self._backups(state)
         yield from self.surroundings(state)
+
+    def _backups(self, state: State) -> Iterator[Move]:
+        """A backup is taken once, and put back once: when the hub has `stopped`, and `calm`, nothing of it is on its way any more."""
+        if state.backup is None:
+            yield "a backup is taken", state._replace(backup=state.ids), ""
+        elif not (self.calm and state.flights):
+            epoch = self.machine.rows.field(state.ids, "store_lease", "epoch", 0)
+            after = self.spent(state, "restores")
+            for who in range(self.count if self.stopped else 0):
+                after = self.dropped(after, who, self.process())
+            ids = self.run(state.backup, lambda tx: backup.distrust(tx, epoch))
+            yield "the backup is put back", self.restored(after._replace(ids=ids, backup=None, unread=True)), ""
 
     def _lease(self, state: State, who: int, hub: Process) -> Iterator[Move]:
         if hub.halting:
@@ -166,7 +199,7 @@ class World:
             moved = self.through(who, self.machine.transact(self.owner(who), run, hub.memory, state.ids))
             yield self.named(name, who, *self.moved(state, who, place, moved))
         elif run.waits not in self.writes:
-            answer = self.read(state, run.said, run)
+            answer, state = self.read(state, run.said, run), self.was_read(state, run)
             moved = self.machine.answer(self.owner(who), run, hub.memory, state.ids, answer)
             yield self.named(name, who, *self.moved(state, who, place, moved))
 
@@ -236,14 +269,15 @@ class World:
         return not self.bounded or all(f.landed is not None or f.age + 1 < LATE_TICKS for f in state.flights)
 
     def later(self, state: State) -> State:
-        def hub_later(hub: Process) -> Process:
-            timed = self.machine.timed
-            runs = tuple(r.later(TICK_S, LATE_S + TICK_S) if r and r.program in timed else r for r in hub.runs)
-            return hub._replace(memory=hub.memory.later(TICK_S, LATE_S), runs=runs)
-
+        hubs = tuple(self.hub_later(hub) for hub in state.hubs)
         flights = tuple(f._replace(age=min(LATE_TICKS, f.age + 1)) for f in state.flights)
-        ids = self.machine.rows.later(state.ids, int(TICK_S * 1000))
-        return state._replace(ids=ids, hubs=tuple(map(hub_later, state.hubs)), flights=flights)
+        ids = self.machine.rows.later(state.ids, int(self.tick_s * 1000))
+        return state._replace(ids=ids, hubs=hubs, flights=flights)
+
+    def hub_later(self, hub: Process, *, asleep: bool = False) -> Process:
+        timed, by, most = self.machine.timed, self.tick_s, LATE_S + TICK_S
+        runs = tuple(r.later(by, most, asleep=asleep) if r and r.program in timed else r for r in hub.runs)
+        return hub._replace(memory=hub.memory.later(by, LATE_S, asleep=asleep), runs=runs)
 
     def may(self, state: State, what: str) -> bool:
         return dict(state.left).get(what, 0) > 0
