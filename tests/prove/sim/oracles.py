@@ -127,7 +127,7 @@ class Oracles:
         states = {row["key"]: row["state"] for row in world.erp.orders()}
         taken = Counter[str]()
         for connection, external_id, key, state in scene.rows(
-            "SELECT connection, external_id, erp_key, state FROM store_saleorder"
+            "SELECT connection, external_id, erp_key, state FROM store_saleorder WHERE NOT cancel_wanted"
         ):
             if state in ("received", "held", "in_erp") and states.get(key) not in IN_ERP:
                 placed = next((p for p in world.placed if (p.shop, p.id) == (connection, external_id)), None)
