@@ -4,65 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from tests.prove.parts import Effort, Result
 
-COLUMNS = ("model", "policy", "bounds", "states", "transitions", "verdict", "steps", "s")
+if TYPE_CHECKING:
+    from tests.prove.model.cases import Case
+    from tests.prove.model.checker import Verdict
 
 
 def run(effort: Effort) -> Result:
     """The product has to be right in every model, every bad policy has to be found wrong."""
-    from tests.hub import _folder, use_database
-
-    use_database(f"sqlite:///{_folder / 'model.sqlite3'}")
-    return checked(effort)
-
-
-def checked(effort: Effort) -> Result:
-    """The same, in the database that Django points at."""
-    from tests.prove.model.cases import ALL, Case
-    from tests.prove.model.checker import Verdict
-
-    rows: list[tuple[Any, ...]] = []
-    violations: list[str] = []
-
-    def look(case: Case) -> Verdict:
-        verdict = case.check()
-        rows.append(row(verdict))
-        effort.say("  ".join(map(str, rows[-1])))
-        if bool(verdict.broken) != bool(case.bad):
-            found = f"{verdict.broken}: {' → '.join(verdict.trace)}" if verdict.broken else "it was not found wrong"
-            violations.append(f"{verdict.model}, {verdict.policy}: {found}")
-        return verdict
-
-    with quiet():
-        verdicts = [look(case) for case in ALL if not (effort.short and case.long)]
+    with ready():
+        seen = [(case, _shown(case.check(), effort)) for case in _cases(effort.short)]
+    verdicts = [verdict for _, verdict in seen]
     figures = {
-        "models": len(verdicts),
+        "models explored": len(seen),
         "states": sum(v.states for v in verdicts),
         "transitions": sum(v.transitions for v in verdicts),
-        "policies found wrong": sum(bool(v.broken) for v in verdicts),
-        "table": [dict(zip(COLUMNS, r, strict=True)) for r in rows],
+        "bad policies found wrong": f"{sum(bool(v.broken) for c, v in seen if c.bad)} of {sum(bool(c.bad) for c, _ in seen)}",
     }
-    return Result("model", figures, tuple(violations))
+    return Result("model", figures, tuple(_violation(v) for c, v in seen if bool(v.broken) != bool(c.bad)))
 
 
-def row(v: Any) -> tuple[Any, ...]:
-    verdict = f"wrong: {v.broken}" if v.broken else "safe"
-    return v.model, v.policy, v.bounds, v.states, v.transitions, verdict, len(v.trace) or "", f"{v.seconds:.1f}"
+def _cases(short: bool) -> list[Case]:
+    from tests.prove.model.cases import ALL
+
+    return [case for case in ALL if not (short and case.long)]
+
+
+def _shown(v: Verdict, effort: Effort) -> Verdict:
+    verdict = f"{v.broken} ({len(v.trace)} moves)" if v.broken else "safe"
+    effort.say(
+        f"{v.model:44} {v.policy:44} {v.bounds:52} {v.states:9,} {v.transitions:10,} {v.seconds:5.1f} s  {verdict}"
+    )
+    return v
+
+
+def _violation(v: Verdict) -> str:
+    return f"{v.model}, {v.policy}: " + (f"{v.broken}: {' → '.join(v.trace)}" if v.broken else "it was not found wrong")
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """What the product logs while it is explored is nobody's news."""
+def ready() -> Iterator[None]:
+    """A database of this process's own that is never written to for good; what the product logs meanwhile is nobody's news."""
+    from django.db import connections
+
+    from tests.hub import _folder, use_database
+
     before = structlog.get_config()
     structlog.configure(processors=[_dropped])
+    use_database(f"sqlite:///{_folder / 'model.sqlite3'}")
     try:
         yield
     finally:
+        connections["default"].close()
+        del connections["default"]
         structlog.configure(**before)
 
 

@@ -72,10 +72,11 @@ class Rows:
         """What the product answers, the rows after it (as before, if it raised), and what it raised."""
         self._load(ids)
         self._raw.execute("SAVEPOINT step")
+        untouched = self._raw.total_changes
         try:
             with connection.cursor() as cursor:
                 answer = work(Tx(cursor))
-            return answer, self._dump(), None
+            return answer, ids if self._raw.total_changes == untouched else self._dump(), None
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             return None, ids, error
         finally:
