@@ -19,7 +19,9 @@ import pytest
 from nervo.staging.trading import ERP, World, trading_world
 
 PATIENCE_S = 30.0
-WAITED_OUT_S = 60.0  # after a restore, what was published may still be on its way for so long: WooCommerce's late_application_s
+WAITED_OUT_S = (
+    60.0  # after a restore, what was published may still be on its way for so long: WooCommerce's late_application_s
+)
 pytestmark = pytest.mark.slow
 
 

@@ -30,7 +30,7 @@ def main() -> int:
     options = _options()
     if options.seed is not None:
         os.execv(sys.executable, [sys.executable, "-m", "tests.prove.sim", str(options.seed)])
-    effort = Effort(options.seeds, options.minutes, options.short, lambda line: console.print(line, markup=False))
+    effort = Effort(options.seeds, options.minutes, options.short, _say, options.first)
     chosen = options.only.split(",") if options.only else list(PARTS)
     if unknown := sorted(set(chosen) - set(PARTS)):
         print(f"No such part: {', '.join(unknown)}. There are: {', '.join(PARTS)}.", file=sys.stderr)
@@ -46,12 +46,17 @@ def main() -> int:
     return int(violations > 0)
 
 
+def _say(line: str) -> None:
+    console.print(line, markup=False)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./dev prove", description="Runs nervo under every fault and counts what was lost."
     )
     parser.add_argument("--seed", type=int, help="play this simulated history again and say what happened")
     parser.add_argument("--seeds", type=int, default=1_000, help="simulated histories (1000)")
+    parser.add_argument("--first", type=int, default=0, help="the seed of the first of them (0)")
     parser.add_argument(
         "--minutes", type=float, default=10.0, help="about how long each campaign of real processes may take (10)"
     )

@@ -8,13 +8,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much to do. `seeds`: simulated histories; `minutes`: about how long the campaigns of real processes may take, each;
+    """How much to do. `seeds`: simulated histories, `first`: the seed of the first; `minutes`: about how long the campaigns of real processes may take, each;
     `short`: the version that is part of every test run. `say` shows progress."""
 
     seeds: int = 1_000
     minutes: float = 10.0
     short: bool = False
     say: Say = print
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Scrubber:
     def text(self, text: str) -> str:
         for secret in self._known:
             text = text.replace(secret, MASK)
-        return _QUERY.sub(rf"\1{MASK}", text)
+        return _QUERY.sub(rf"\1{MASK}", text) if "=" in text else text
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         return {k: MASK if _KEYS.search(k) else self.text(v) for k, v in headers}

@@ -17,7 +17,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from nervo.errors import Unavailable
 from nervo.kit.crashpoint import crashpoint
@@ -40,9 +49,9 @@ class Tx:
 
     __slots__ = ("_cursor", "_own")
 
-    def __init__(self, cursor: Any) -> None:
+    def __init__(self, cursor: Any, vendor: str) -> None:
         self._cursor = cursor
-        self._own: Callable[[str], str] = _with_question_marks if connection.vendor == "sqlite" else str
+        self._own: Callable[[str], str] = _with_question_marks if vendor == "sqlite" else str
 
     def run(self, sql: str, args: Sequence[Any] = ()) -> int:
         """Runs a statement; how many rows it touched."""
@@ -102,11 +111,12 @@ def apart() -> Iterator[None]:
 @contextlib.contextmanager
 def _statements() -> Iterator[Tx]:
     """Django's own cursor costs several times what SQLite does. Errors are Django's all the same."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        cursor = connection.connection.cursor()
+    ours = connections[DEFAULT_DB_ALIAS]
+    ours.ensure_connection()
+    with ours.wrap_database_errors:
+        cursor = ours.connection.cursor()
         try:
-            yield Tx(cursor)
+            yield Tx(cursor, ours.vendor)
         finally:
             with contextlib.suppress(Exception):  # one whose connection is gone is closed
                 cursor.close()
@@ -248,33 +258,34 @@ def _savepoint(tx: Tx, job: Job) -> tuple[Any, Exception | None]:
 @contextlib.contextmanager
 def _transaction(*, durable: bool) -> Iterator[Tx]:
     """A transaction whose commit waits for the disk, or does not. Either way commits reach the disk in their order."""
-    if connection.vendor == "sqlite":
-        _wait_for_the_disk(durable)
+    ours = connections[DEFAULT_DB_ALIAS]
+    ours.ensure_connection()
+    sqlite = ours.vendor == "sqlite"
+    if sqlite:
+        _wait_for_the_disk(ours, durable)
     else:
-        _let_go_when_stopped()
+        _let_go_when_stopped(ours)
     with transaction.atomic(), _statements() as tx:
-        if connection.vendor == "postgresql" and not durable:
+        if not sqlite and not durable:
             tx.run("SET LOCAL synchronous_commit TO off")
         yield tx
 
 
-def _wait_for_the_disk(wait: bool) -> None:
+def _wait_for_the_disk(ours: BaseDatabaseWrapper, wait: bool) -> None:
     """Said to SQLite only where it changes: it compiles its statements again afterwards."""
-    connection.ensure_connection()
-    if getattr(_waits, "of", None) != (connection.connection, wait):
-        with connection.cursor() as cursor:
+    if getattr(_waits, "of", None) != (ours.connection, wait):
+        with ours.cursor() as cursor:
             cursor.execute(f"PRAGMA synchronous={'FULL' if wait else 'NORMAL'}")
-        _waits.of = (connection.connection, wait)
+        _waits.of = (ours.connection, wait)
 
 
-def _let_go_when_stopped() -> None:
+def _let_go_when_stopped(ours: BaseDatabaseWrapper) -> None:
     """Said once to each connection: a process that is stopped inside a transaction, with its machine or alone, keeps its locks no
     longer than that."""
-    connection.ensure_connection()
-    if getattr(_waits, "of", None) is not connection.connection:
-        with connection.cursor() as cursor:
+    if getattr(_waits, "of", None) is not ours.connection:
+        with ours.cursor() as cursor:
             cursor.execute(f"SET idle_in_transaction_session_timeout = '{STOPPED_S}s'")
-        _waits.of = connection.connection
+        _waits.of = ours.connection
 
 
 def _one_by_one(group: list[Job]) -> None:

@@ -21,21 +21,24 @@ PUT_STOCK = (
 )
 
 
+Kept = dict[tuple[str, str], tuple[str, str, int, int]]
+
+
 def placeholders(count: int) -> str:
     return ", ".join(["%s"] * count)
 
 
-def put_stock(tx: Tx, figures: Sequence[StockFigure], version: int, now_ms: int) -> set[str]:
-    """Records figures read at tick `version`; releases the holds that they contain. Returns SKUs whose availability may differ."""
-    figures = _once(figures)
-    known = _kept_stock(tx, [f.sku for f in figures])
+def put_stock(tx: Tx, figures: Sequence[StockFigure], version: int, now_ms: int, known: Kept | None = None) -> set[str]:
+    """Records figures read at tick `version`; releases the holds that they contain. `known`: what `kept_stock` has just said of
+    them. Returns SKUs whose availability may differ."""
+    known = kept_stock(tx, figures) if known is None else known
     changed: set[str] = set()
     news: list[tuple[str, str, str, str, int, int, int]] = []
     kept = tick(tx)
     same: dict[str, list[str]] = {}
-    for f in figures:
+    for key, f in _once(figures).items():
         quantity, on_hand = _plain(f.quantity), "" if f.on_hand is None else _plain(f.on_hand)
-        before = known.get((f.sku, f.warehouse))
+        before = known.get(key)
         if before and before[2] >= version:
             continue
         if before and before[0] == quantity and before[1] == on_hand:
@@ -50,27 +53,29 @@ def put_stock(tx: Tx, figures: Sequence[StockFigure], version: int, now_ms: int)
     return changed | _released(tx, figures, version)
 
 
-def _once(figures: Sequence[StockFigure]) -> list[StockFigure]:
-    """Of a SKU that comes twice (two products of the ERP have it) the lower figure: nobody sells what may not be there."""
-    lowest: dict[tuple[str, str], StockFigure] = {}
-    for figure in figures:
-        known = lowest.setdefault((figure.sku, figure.warehouse), figure)
-        if figure.quantity < known.quantity:
-            lowest[figure.sku, figure.warehouse] = figure
-    return list(lowest.values())
+def _once(figures: Sequence[StockFigure]) -> dict[tuple[str, str], StockFigure]:
+    """By SKU and warehouse. Of a SKU that comes twice (two products of the ERP have it) the lower figure: nobody sells what may not
+    be there."""
+    last = {(f.sku, f.warehouse): f for f in figures}
+    return last if len(last) == len(figures) else {(f.sku, f.warehouse): f for f in sorted(figures, key=_fewest_last)}
 
 
-def disputed(tx: Tx, figures: Sequence[StockFigure], version: int) -> set[str]:
+def _fewest_last(figure: StockFigure) -> Decimal:
+    return -figure.quantity
+
+
+def disputed(known: Kept, figures: Sequence[StockFigure], version: int) -> set[str]:
     """SKUs of which another figure was kept while this one, asked for at tick `version`, was on its way."""
-    sql = "SELECT sku, warehouse, quantity FROM store_stockfact WHERE kept_tick > %s AND sku IN ({})"
-    kept = {(sku, place): quantity for sku, place, quantity in tx.among(sql, [f.sku for f in figures], (version,))}
-    return {f.sku for f in figures if (f.sku, f.warehouse) in kept and kept[f.sku, f.warehouse] != _plain(f.quantity)}
+    meanwhile = {key: row[0] for key, row in known.items() if row[3] > version}
+    if not meanwhile:
+        return set()
+    return {f.sku for f in figures if meanwhile.get((f.sku, f.warehouse), plain := _plain(f.quantity)) != plain}
 
 
-def _kept_stock(tx: Tx, skus: Sequence[str]) -> dict[tuple[str, str], tuple[str, str, int]]:
-    """(sku, warehouse) → (quantity, on hand, version)."""
-    sql = "SELECT sku, warehouse, quantity, on_hand, version FROM store_stockfact WHERE sku IN ({})"
-    return {(sku, place): (quantity, on_hand, at) for sku, place, quantity, on_hand, at in tx.among(sql, skus)}
+def kept_stock(tx: Tx, figures: Sequence[StockFigure]) -> Kept:
+    """What is kept of their SKUs: (sku, warehouse) → (quantity, on hand, version, the tick at which it was kept)."""
+    sql = "SELECT sku, warehouse, quantity, on_hand, version, kept_tick FROM store_stockfact WHERE sku IN ({})"
+    return {(row[0], row[1]): row[2:] for row in tx.among(sql, [f.sku for f in figures])}
 
 
 def _read_again(tx: Tx, warehouse: str, skus: Sequence[str], version: int, kept: int, now_ms: int) -> None:

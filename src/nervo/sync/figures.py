@@ -10,16 +10,14 @@ from nervo.store.database import Tx
 from nervo.sync.context import Hub
 
 STRANGE, FIGURE = "strange_figure", "figure"
-MOST = Decimal(10) ** 9
+NONE, MOST = Decimal(0), Decimal(10) ** 9
 
 
 def believed_stock(hub: Hub, tx: Tx, figures: Sequence[StockFigure]) -> list[StockFigure]:
     """Those to keep. One below zero is kept and named: nothing is for sale, and somebody has sold what is not there."""
-    strange = {
-        _key(f.sku, f.warehouse): f.quantity for f in figures if not _amounts(f.quantity, f.on_hand) or f.quantity < 0
-    }
-    _told(hub, tx, strange, (_key(f.sku, f.warehouse) for f in figures))
-    return [f for f in figures if _amounts(f.quantity, f.on_hand)]
+    strange = [f for f in figures if not (f.quantity.is_finite() and NONE <= f.quantity < MOST and _amount(f.on_hand))]
+    _told(hub, tx, {_key(f.sku, f.warehouse): f.quantity for f in strange}, (_key(f.sku, f.warehouse) for f in figures))
+    return [f for f in figures if _amounts(f.quantity, f.on_hand)] if strange else list(figures)
 
 
 def believed_prices(hub: Hub, tx: Tx, prices: Sequence[Price]) -> list[Price]:
@@ -33,7 +31,7 @@ def _told(hub: Hub, tx: Tx, strange: dict[str, Decimal], read: Iterable[str]) ->
     """A key is well again only when everything read of it is."""
     erp, now = hub.config.erp, hub.now_ms()
     before = journal.open_keys(tx, STRANGE, FIGURE)
-    for key in before.intersection(read) - strange.keys():
+    for key in before.intersection(read) - strange.keys() if before else ():
         journal.close_code(tx, STRANGE, erp, FIGURE, key, "nervo")
     for key, figure in strange.items():
         sku, place = split(key)
@@ -53,7 +51,11 @@ def split(key: str) -> tuple[str, str]:
 
 
 def _amounts(*values: Decimal | None) -> bool:
-    return all(value is None or (value.is_finite() and abs(value) < MOST) for value in values)
+    return all(map(_amount, values))
+
+
+def _amount(value: Decimal | None) -> bool:
+    return value is None or (value.is_finite() and -MOST < value < MOST)
 
 
 def _parts(price: Price) -> tuple[Decimal | None, ...]:

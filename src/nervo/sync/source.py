@@ -152,9 +152,11 @@ async def _keep(hub: Hub, figures: Sequence[StockFigure], started: int, due: Seq
 async def _keep_part(hub: Hub, figures: Sequence[StockFigure], started: int, due: Sequence[Due]) -> int:
     def keep(tx: Tx) -> set[str]:
         refresh.read(tx, hub.config.erp, "stock", due)
-        kept = _undisputed(hub, tx, believed_stock(hub, tx, figures), started)
-        changed = facts.put_stock(tx, kept, started, hub.now_ms())
-        low = {f.sku for f in kept if f.quantity <= LOW} & changed
+        believed = believed_stock(hub, tx, figures)
+        known = facts.kept_stock(tx, believed)
+        kept = _undisputed(hub, tx, known, believed, started)
+        changed = facts.put_stock(tx, kept, started, hub.now_ms(), known)
+        low = {f.sku for f in kept if f.sku in changed and f.quantity <= LOW}
         hub.mark(tx, "stock", low, priority=1)
         hub.mark(tx, "stock", changed - low)
         return changed
@@ -165,9 +167,10 @@ async def _keep_part(hub: Hub, figures: Sequence[StockFigure], started: int, due
     return len(changed)
 
 
-def _undisputed(hub: Hub, tx: Tx, figures: list[StockFigure], started: int) -> list[StockFigure]:
+def _undisputed(hub: Hub, tx: Tx, known: facts.Kept, figures: list[StockFigure], started: int) -> list[StockFigure]:
     """Two reads that overlap (a page of the snapshot, a single SKU): where they differ nobody knows which is newer; it is read again."""
-    disputed = facts.disputed(tx, figures, started)
-    if disputed:
-        refresh.want(tx, hub.config.erp, "stock", disputed, "hub", hub.now_ms())
+    disputed = facts.disputed(known, figures, started)
+    if not disputed:
+        return figures
+    refresh.want(tx, hub.config.erp, "stock", disputed, "hub", hub.now_ms())
     return [f for f in figures if f.sku not in disputed]

@@ -65,8 +65,8 @@ def value_kept_from_the_first_try(put: Put) -> None:
 def last_reading_wins(put: Put) -> None:
     from nervo.store import facts
 
-    known = facts._kept_stock
-    put(facts, "_kept_stock", lambda tx, skus: {k: (q, h, -1) for k, (q, h, _) in known(tx, skus).items()})
+    known = facts.kept_stock
+    put(facts, "kept_stock", lambda tx, figures: {k: (*row[:2], -1, -1) for k, row in known(tx, figures).items()})
     put(facts, "PUT_STOCK", facts.PUT_STOCK.partition(" WHERE ")[0])
 
 

@@ -75,7 +75,7 @@ class Rows:
         untouched = self._raw.total_changes
         try:
             with connection.cursor() as cursor:
-                answer = work(Tx(cursor))
+                answer = work(Tx(cursor, connection.vendor))
             return answer, ids if self._raw.total_changes == untouched else self._dump(), None
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             return None, ids, error

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 from random import Random
@@ -50,6 +51,17 @@ class ProcessClock(VirtualClock):
         await self._process.gate()
 
 
+@contextmanager
+def _as_in_a_thread() -> Iterator[None]:
+    """The store's threads have no event loop: Django asks at every step."""
+    loop = asyncio.get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)
+
+
 class Store(Database):
     """The real transactions, one after the other, each some moments before and after its commit."""
 
@@ -59,7 +71,8 @@ class Store(Database):
     def submit(self, work: Callable[[Tx], T], *, durable: bool = True) -> Future[T]:
         self._process.check()
         future: Future[T] = Future()
-        _commit([Job(work, future, durable)])
+        with _as_in_a_thread():
+            _commit([Job(work, future, durable)])
         return future
 
     async def write(self, work: Callable[[Tx], T], *, durable: bool = True) -> T:
@@ -74,7 +87,8 @@ class Store(Database):
 
     def read_now(self, work: Callable[[Tx], T]) -> T:
         self._process.check()
-        return _read(work)
+        with _as_in_a_thread():
+            return _read(work)
 
     def close(self) -> None: ...
 
