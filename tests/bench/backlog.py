@@ -31,7 +31,7 @@ from tests.bench.figures import Figure, percentile
 from tests.bench.ground import store
 
 LONGEST_S = 3600.0
-DAY_ORDERS, SLOTS, CALL_S = 86_400, 8, 0.016
+DAY_ORDERS, SLOTS, CALL_S = 86_400, 8, 0.032
 SOLD, WATCHED, MOVES_PER_S = 1_000, 200, 5.0
 SHOPS, CHANNEL_SKUS = 3, 1_000
 

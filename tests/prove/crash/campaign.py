@@ -70,7 +70,9 @@ def crash_everywhere(database: str, *, short: bool) -> dict[str, object]:
         with _fresh(database) as url:
             told = tell(url, crashes, unique_keys=done % 2 == 0)
         died += len(told.crashed)
-        broken += [f"crash at {sorted(crashes)} ({', '.join(told.crashed)}): {line}" for line in told.broken]
+        for line in told.broken:
+            broken.append(f"crash at {sorted(crashes)} ({', '.join(told.crashed)}): {line}")
+            print(broken[-1], flush=True)
         if done % 50 == 0:
             print(f"{done} of {len(singles) + len(doubles)} stories with a crash, {len(broken)} violations", flush=True)
     return {

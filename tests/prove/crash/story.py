@@ -19,6 +19,7 @@ from tests.prove.sim.scene import Scene
 
 REST_S = 3600.0
 BEGIN_AFTER_S = 2.0
+FILLED_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ async def _run(scene: Scene, oracles: Oracles) -> None:
         keeper = asyncio.create_task(_keep_alive(scene))
         if not await scene.opened(600.0):
             oracles.say("live", "the hub does not open")
+        while scene.loop.time() < FILLED_S and oracles.reckoned().diverged:  # nobody buys from an empty shop
+            await asyncio.sleep(0.5)
         await _trade(scene)
         result = await _rest(scene, oracles)
         keeper.cancel()
