@@ -244,6 +244,25 @@ async def test_several_first_orders_of_one_customer_make_one_customer(store):
     await hub.close()
 
 
+@pytest.mark.fault(29)
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_new_customer_who_buys_at_two_shops_at_once_is_one_customer(store, lost):
+    erp, shops = WorldErp(unique=False), {"shop": WorldShop(["A"]), "other": WorldShop(["A"])}
+    erp.capabilities = replace(erp.capabilities, late_application_s=LATE_S)
+    erp.stock("A", 10)
+    hub = await TestHub(erp, shops).start()
+    for shop in shops.values():
+        shop.sell({"A": 1})
+    if lost:
+        erp.faults.fail_after("create_customer", OutcomeUnknown("x", "no answer"))
+    for channel in hub.hub.channels():
+        await orders.sweep(hub.hub, channel)
+    for _ in range(4):
+        await hub.settle()
+    assert (erp.customer_book, len(erp.book)) == (["anna@example.com"], 2)
+    await hub.close()
+
+
 @pytest.mark.fault(23)
 async def test_while_the_erp_is_down_for_long_holds_keep_every_channel_right_and_the_oldest_go_first_afterwards(store):
     erp, shop, other = WorldErp(), WorldShop(["A"]), WorldShop(["A"])

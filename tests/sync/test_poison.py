@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from unittest.mock import AsyncMock
+
 import pytest
 
 from nervo.errors import BadInput
+from nervo.model.catalog import Product, Variant
+from nervo.ports.common import Page
 from nervo.ports.shop import Hint
 from nervo.staging.world import WorldErp, WorldShop
 from nervo.store import inbox
 from nervo.sync.inbox import drain
+from nervo.sync.source import _feed
 from tests.hub import TestHub
 
 
@@ -55,3 +60,23 @@ async def test_an_order_that_nobody_can_read_is_a_problem_and_the_sweep_goes_on_
     assert [key.split("-")[1] for key in erp.book] == [fine, later, bad]
     assert hub.ask("SELECT code FROM store_problem WHERE state = 'open'") == []
     await hub.close()
+
+
+@pytest.mark.fault(20, 57)
+async def test_an_article_that_nobody_can_read_is_a_problem_and_the_catalogue_goes_on_past_it(store: str) -> None:
+    erp, shop = WorldErp(), WorldShop(["A"])
+    hub = await TestHub(erp, {"shop": shop}).start()
+    pages = [Page((article("A"), article("C")), None, False, ("B",)), Page((article("B"),), None, False)]
+    erp.products = AsyncMock(side_effect=pages)
+    await _feed(hub.hub, "products")
+    known = "SELECT code FROM store_productfact ORDER BY code"
+    assert hub.ask(known) == [("A",), ("C",)]
+    shown = "SELECT code, connection, subject, key FROM store_problem WHERE state = 'open'"
+    assert hub.ask(shown) == [("unreadable_row", "erp", "product", "B")]
+    await _feed(hub.hub, "products")
+    assert (hub.ask(known), hub.ask(shown)) == ([("A",), ("B",), ("C",)], [])
+    await hub.close()
+
+
+def article(code: str) -> Product:
+    return Product(code, code, (Variant(code),))

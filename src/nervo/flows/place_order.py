@@ -1,10 +1,11 @@
 """place_order: an accepted order becomes a confirmed sale in the ERP, exactly once, equal to the cent."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from nervo.errors import Misunderstood, NervoError, OutcomeUnknown, Rejected
 from nervo.flows.pending import waited_out
@@ -27,7 +28,7 @@ class PlaceOrder:
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
-        self._customers: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._customers: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, order_id: int) -> None:
         order_in_hand.set(order_id)
@@ -47,22 +48,23 @@ class PlaceOrder:
         return await self.hub.db.read(lambda tx: orders.get(tx, order_id))
 
     async def _customer(self, kept: Kept) -> Kept:
-        """The ERP's customer: found, or created once, though several orders of a new customer come together."""
+        """The ERP's customer: found, or created once, though several orders of a new customer come together, from any channel."""
         if kept.erp_customer or kept.erp_id:
             return kept
-        key = _customer_key(kept)
-        async with self._customers[key]:
-            customer = await self._found_or_created(kept, key)
+        async with AsyncExitStack() as alone:
+            for mark in sorted(_marks(kept)):  # in one order everywhere, so that two never wait for each other
+                await alone.enter_async_context(self._customers.setdefault(mark, asyncio.Lock()))
+            customer = await self._found_or_created(kept)
             await self.hub.db.write(lambda tx: orders.set_fields(tx, kept.id, erp_customer=customer, pending=""))
         return await self._again(kept)
 
-    async def _found_or_created(self, kept: Kept, key: str) -> str:
+    async def _found_or_created(self, kept: Kept) -> str:
         erp, order = self.hub.erp(), kept.order
         found: str | None = await erp.call("find_customer", order.customer)
         if found is not None:
             return found
-        pending = await self.hub.db.read(lambda tx: orders.pending(tx, kept.connection, "customer"))
-        sent = [other.id for other in pending if _customer_key(other) == key]
+        pending = await self.hub.db.read(lambda tx: orders.pending(tx, "customer"))
+        sent = [other.id for other in pending if _marks(other) & _marks(kept)]
         for order_id in sent:
             await waited_out(self.hub, order_id)
         if sent:
@@ -70,7 +72,9 @@ class PlaceOrder:
             if found is not None:
                 return found
         await self._sending(kept, "customer")
-        created: str = await self._outcome(kept, erp.call("create_customer", order.customer, order, key, attempts=1))
+        created: str = await self._outcome(
+            kept, erp.call("create_customer", order.customer, order, _customer_key(kept), attempts=1)
+        )
         await self.hub.db.write(
             lambda tx: journal.event(tx, kept.id, "customer_created", self.hub.now_ms(), customer=created)
         )
@@ -212,6 +216,13 @@ def _customer_key(kept: Kept) -> str:
     """Our key of a customer: the channel's own id, else the e-mail; a guest without either is one for each order."""
     who = kept.order.customer
     return f"{kept.connection}-{who.external_id or who.email.lower() or kept.erp_key}"
+
+
+def _marks(kept: Kept) -> set[str]:
+    """By what two orders are known to be one customer's, whatever channels they come from."""
+    who = kept.order.customer
+    found = (who.email, who.fiscal.vat_number, who.fiscal.tax_code)
+    return {_customer_key(kept)} | {mark.replace(" ", "").lower() for mark in found if mark.strip()}
 
 
 async def record_payments(hub: Hub, order_id: int) -> None:

@@ -1,7 +1,7 @@
 """The rows of a page, each by itself: one that cannot be read stops no other."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -30,7 +30,7 @@ def _decoded(row: msgspec.Raw, kind: type[T], place: type[P], doing: str) -> T |
 
 
 async def read_rows(
-    rows: Iterable[T | P], kind: type[T], of: Callable[[T], Awaitable[R]], id: Callable[[T | P], str]
+    rows: Iterable[object], kind: type[T], of: Callable[[T], Awaitable[R]], id: Callable[[Any], str]
 ) -> tuple[tuple[R, ...], tuple[str, ...]]:
     """What the rows mean, and the ids of those that nobody understands: asked for alone, each says what is wrong with it."""
     items, unreadable = list[R](), list[str]()

@@ -59,6 +59,13 @@ CAUSES = {
         _("An order that cannot be read"),
         _("Look at the order's lines at the channel. If they are right, send the raw exchange to the developer."),
     ),
+    "unreadable_row": Cause(
+        _("An article or a price of the ERP that cannot be read"),
+        _(
+            "Look at it in the ERP and save it there again. If it is right, send the raw exchange to the developer. The others go on."
+        ),
+        _("{key}"),
+    ),
     "garbled_text": Cause(
         _("A name or an address with letters that got lost"),
         _("Correct it in the order, or at the channel where it cannot be corrected here."),

@@ -27,7 +27,8 @@ class Cursor:
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """Part of a list. `next` is where to go on (also from the last page, later); `more` says whether to ask at once. `unreadable`
-    are the ids of rows that nobody understands: each is asked for alone, and stops no other."""
+    are the rows that nobody understands, which stop no other: orders by their id, each is asked for alone; products by their code,
+    prices by SKU@list, promotions by their code, each is a problem until it comes again."""
 
     items: tuple[T, ...]
     next: Cursor | None

@@ -72,10 +72,10 @@ def by_erp_id(tx: Tx, erp_id: str) -> Kept | None:
     return Kept(*row) if row else None
 
 
-def pending(tx: Tx, connection: str, what: str) -> list[Kept]:
+def pending(tx: Tx, what: str) -> list[Kept]:
     """Orders for which this was sent to the ERP without a known outcome."""
-    sql = f"SELECT {_COLUMNS} FROM store_saleorder WHERE pending = %s AND connection = %s ORDER BY id LIMIT 1000"
-    return [Kept(*row) for row in tx.rows(sql, (what, connection))]
+    sql = f"SELECT {_COLUMNS} FROM store_saleorder WHERE pending = %s ORDER BY id LIMIT 1000"
+    return [Kept(*row) for row in tx.rows(sql, (what,))]
 
 
 def insert(tx: Tx, connection: str, order: Order, erp_key: str, state: str, found_by: str, now_ms: int) -> int | None:

@@ -9,6 +9,7 @@ from nervo.store import facts, operations, refresh
 from nervo.store.database import Tx
 from nervo.store.refresh import Due
 from nervo.store.ticks import tick
+from nervo.sync import unreadable
 from nervo.sync.context import Hub
 from nervo.sync.figures import believed_prices, believed_stock
 
@@ -58,6 +59,7 @@ async def _feed(hub: Hub, entity: str) -> None:
 
         def keep(tx: Tx, page=page, version=version) -> None:  # type: ignore[no-untyped-def]
             _keep_page(hub, tx, entity, page.items, version)
+            unreadable.told(hub, tx, entity, page)
             if page.next:
                 operations.set_cursor(tx, erp, entity, page.next, hub.now_ms())
 

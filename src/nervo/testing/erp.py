@@ -73,6 +73,13 @@ class ErpConformance(ErpOrders, Common):
         world.simulator.add_product("NAME", name, [("NAME-1", None, Decimal("1.00"), 1)])
         assert name in [p.name for p in await world.all_of("products")]
 
+    async def test_a_product_that_nobody_can_read_stops_no_other_and_is_named(self, world: ErpWorld) -> None:
+        world.simulator.add_product("GOOD", "Buono", [("GOOD-1", None, Decimal("1.00"), 1)])
+        world.verb("garble_product")("SHIRT")
+        page = await world.port.products(None)
+        assert page.unreadable == ("SHIRT",)
+        assert "GOOD" in [p.code for p in page.items] and "SHIRT" not in [p.code for p in page.items]
+
     async def test_products_go_on_after_the_cursor_in_another_process(self, world: ErpWorld) -> None:
         reached = await world.end_of("products")
         world.clock.advance(2)

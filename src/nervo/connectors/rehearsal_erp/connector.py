@@ -1,6 +1,5 @@
 """The rehearsal ERP as the ERP port."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -24,6 +23,7 @@ from nervo.ports.erp import Erp, ErpCapabilities, ErpOrder, OrderDraft, OrderKey
 
 W = TypeVar("W")
 M = TypeVar("M")
+P = TypeVar("P")
 
 
 class RehearsalErp:
@@ -35,7 +35,6 @@ class RehearsalErp:
             order_key=OrderKey.UNIQUE if settings.unique_keys else OrderKey.SEARCHABLE, stock_batch=200, doorbell=True,
             late_application_s=float(settings.late_application_s),
         )  # fmt: skip
-        self._creating = asyncio.Lock()
 
     async def check(self) -> Identity:
         """Who answers, and whether the token may do what the hub needs."""
@@ -48,10 +47,10 @@ class RehearsalErp:
         await self.client.close()
 
     async def products(self, after: Cursor | None) -> Page[Product]:
-        return await self._feed("/products", after, wire.Feed[wire.Product], mapping.product)
+        return await self._each("/products", after, wire.Product, wire.Code, mapping.product, lambda row: row.code)
 
     async def prices(self, after: Cursor | None) -> Page[Price]:
-        return await self._feed("/prices", after, wire.Feed[wire.Price], mapping.price)
+        return await self._each("/prices", after, wire.Price, wire.Listed, mapping.price, _listed)
 
     async def promotions(self, after: Cursor | None) -> Page[Promotion]:
         raise Unsupported("reading promotions of the rehearsal ERP", "it plans none")
@@ -84,17 +83,13 @@ class RehearsalErp:
         return _only(found, party.email) if found else None
 
     async def create_customer(self, party: Party, order: Order, key: str) -> str:
-        """A customer under our key. The ERP does not keep e-mails unique: one at a time, so that two orders of a new customer
-        on two channels do not make two of him."""
-        async with self._creating:
-            if known := await self.find_customer(party):
-                return known
-            body = mapping.new_customer(party, order, key)
-            try:
-                made = await self.client.write("/customers", body, wire.Customer, f"creating customer {key} in the ERP")
-            except Taken as taken:
-                return taken.id
-            return made.id
+        """A customer under our key."""
+        body = mapping.new_customer(party, order, key)
+        try:
+            made = await self.client.write("/customers", body, wire.Customer, f"creating customer {key} in the ERP")
+        except Taken as taken:
+            return taken.id
+        return made.id
 
     async def find_order(self, key: str) -> ErpOrder | None:
         found = (await self.client.read("/orders", wire.Orders, f"looking for order {key}", reference=key)).rows
@@ -127,11 +122,7 @@ class RehearsalErp:
         )
 
     async def changed_orders(self, after: Cursor | None) -> Page[ErpOrder]:
-        """Each row by itself: one that nobody understands is named and stops no other."""
-        found, stands = await self._read_feed("/orders/changes", after, wire.Feed[msgspec.Raw])
-        rows = decoded_rows(found.rows, wire.Order, wire.Place, "reading orders of the rehearsal ERP")
-        items, unreadable = await read_rows(rows, wire.Order, _order, lambda row: row.id)
-        return Page(items, stands, found.more, unreadable)
+        return await self._each("/orders/changes", after, wire.Order, wire.Place, mapping.erp_order, lambda row: row.id)
 
     async def doorbell(self, after: str) -> tuple[str, bool]:
         """Without a mark it answers at once: whatever was before may have changed."""
@@ -157,6 +148,25 @@ class RehearsalErp:
         found, stands = await self._read_feed(path, after, kind)
         return Page(tuple(read(row) for row in found.rows), stands, found.more)
 
+    async def _each(
+        self,
+        path: str,
+        after: Cursor | None,
+        kind: type[W],
+        place: type[P],
+        read: Callable[[W], M],
+        name: Callable[[W | P], str],
+    ) -> Page[M]:
+        """Each row by itself: one that nobody understands is named and stops no other."""
+
+        async def of(row: W) -> M:
+            return read(row)
+
+        found, stands = await self._read_feed(path, after, wire.Feed[msgspec.Raw])
+        rows = decoded_rows(found.rows, kind, place, f"reading {path} of the rehearsal ERP")
+        items, unreadable = await read_rows(rows, kind, of, name)
+        return Page(items, stands, found.more, unreadable)
+
     async def _read_feed(
         self, path: str, after: Cursor | None, kind: type[wire.Feed[W]]
     ) -> tuple[wire.Feed[W], Cursor]:
@@ -168,8 +178,8 @@ class RehearsalErp:
         return found, after if after and after.id == str(found.last) else Cursor(found.at, str(found.last))
 
 
-async def _order(row: wire.Order) -> ErpOrder:
-    return mapping.erp_order(row)
+def _listed(row: wire.Price | wire.Listed) -> str:
+    return f"{row.sku}@{row.price_list}"
 
 
 def _somebody_else(row: wire.Customer, vat: str, tax_code: str) -> bool:

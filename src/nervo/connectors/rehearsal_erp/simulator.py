@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from aiohttp import web
@@ -136,6 +136,17 @@ class Simulator(Base):
         sale = self._sale(order_key)
         sale.garbled = True
         self.sales.mark(sale, sale.state)
+
+    def garble_product(self, code: str) -> None:
+        """A customisation spoils the product: it has no name."""
+        product = self.books.products[code]
+        product.name = cast(str, None)
+        self.books.put_product(product)
+
+    def garble_price(self, sku: str, price_list: str) -> None:
+        """The same with a price: it has no currency."""
+        for row in self.books.prices[sku, price_list].values():
+            row.currency, row.revision = cast(str, None), self.books.next()
 
     def _sale(self, order_key: str) -> Sale:
         found = self.sales.with_reference(order_key)

@@ -35,6 +35,19 @@ class Variant(Row, kw_only=True):
     active: bool = True
 
 
+class Code(Row, kw_only=True):
+    """Which product a row is about, where the rest of it cannot be read."""
+
+    code: str
+
+
+class Listed(Row, kw_only=True):
+    """Which price a row is about, where the rest of it cannot be read."""
+
+    sku: str
+    price_list: str
+
+
 class Product(Row, kw_only=True):
     code: str
     name: str

@@ -122,11 +122,20 @@ class Client:
         )
 
     async def find_each(
-        self, model: str, domain: Domain, kind: type[T], place: type[P], *, order: Sequence[tuple[str, str]]
+        self,
+        model: str,
+        domain: Domain,
+        kind: type[T],
+        place: type[P],
+        *,
+        order: Sequence[tuple[str, str]],
+        context: Mapping[str, Any] | None = None,
     ) -> list[T | P]:
         """Records as structs; one that does not read so as its place."""
         fields = wanted(kind, without=await self._missing_fields())
-        found = await self.rpc(model, "search_read", domain, 0, None, order, fields, type=list[msgspec.Raw], safe=True)
+        found = await self.rpc(
+            model, "search_read", domain, 0, None, order, fields, type=list[msgspec.Raw], context=context, safe=True
+        )
         return decoded_rows(found, kind, place, f"reading {model} in Tryton")
 
     async def rows(

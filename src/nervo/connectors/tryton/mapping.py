@@ -31,6 +31,10 @@ def sku_of(code: str | None) -> str:
     return (code or "").strip()
 
 
+def product_code(row: wire.TemplateRow | wire.TemplatePlace) -> str:
+    return sku_of(row.code) or f"T{row.id}"
+
+
 def product(row: wire.TemplateRow, attributes: Mapping[str, wire.AttributeRow]) -> Product | None:
     """A template as a product; None for a service, or while none of its variants has a code."""
     coded = [v for v in row.products if sku_of(v.code)] if row.type != "service" else []
@@ -43,7 +47,7 @@ def product(row: wire.TemplateRow, attributes: Mapping[str, wire.AttributeRow]) 
         if len(coded) == 1 or all(d.get(k) == value for d in described.values())
     }
     return Product(
-        code=sku_of(row.code) or f"T{row.id}",
+        code=product_code(row),
         name=row.name,
         variants=tuple(_variant(v, {k: x for k, x in described[v.id].items() if k not in common}) for v in coded),
         attributes=common,

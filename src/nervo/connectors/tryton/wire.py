@@ -107,6 +107,13 @@ class VariantRow(msgspec.Struct):
     weight_uom: Unit | None = nested("weight_uom")
 
 
+class TemplatePlace(msgspec.Struct):
+    """Which template a row is about, where the rest of it cannot be read."""
+
+    id: int
+    code: str | None = None
+
+
 class TemplateRow(msgspec.Struct):
     id: int
     name: str

@@ -165,13 +165,6 @@ async def test_two_customers_with_one_e_mail_ask_a_person(desk: Desk) -> None:
     assert refused.value.code == "ambiguous_customer"
 
 
-@pytest.mark.fault(29)
-async def test_two_orders_of_a_new_customer_at_once_make_one_customer(desk: Desk) -> None:
-    made = order()
-    ids = await asyncio.gather(*(desk.erp.create_customer(made.customer, made, f"shop{n}-anna") for n in range(4)))
-    assert len(set(ids)) == 1 and len(desk.simulator.sales.customers) == 1
-
-
 @pytest.mark.fault(25)
 async def test_a_partita_iva_that_cannot_be_is_refused(desk: Desk) -> None:
     with pytest.raises(Rejected) as refused:
