@@ -17,7 +17,8 @@ class FaultKind(StrEnum):
     """What may go wrong with one request."""
 
     UNAVAILABLE = "unavailable"  # 503, no effect
-    RATE_LIMITED = "rate_limited"  # 429, no effect
+    RATE_LIMITED = "rate_limited"  # 429 as this system says it, no effect
+    BUSY = "busy"  # 429 of a proxy before it: nothing says how long, no effect
     UNAUTHORISED = "unauthorised"  # revoked access, no effect
     DROP = "drop"  # connection closed, no effect
     LOST_REPLY = "lost_reply"  # effect, then the connection closes
@@ -132,6 +133,8 @@ class Simulator:
         match fault.kind if fault else None:
             case FaultKind.RATE_LIMITED:
                 return self.rate_limited()
+            case FaultKind.BUSY:
+                return web.Response(status=429)
             case FaultKind.UNAUTHORISED:
                 return self.unauthorised()
             case FaultKind.DROP:

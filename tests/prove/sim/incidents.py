@@ -134,13 +134,21 @@ async def answers(scene: Scene) -> None:
     """For a while a system answers with a refusal, or with something nobody can read."""
     system = scene.chance.choice(list(scene.simulators.values()))
     kind = scene.chance.choice(
-        (FaultKind.RATE_LIMITED, FaultKind.UNAUTHORISED, FaultKind.GARBAGE, FaultKind.UNAVAILABLE)
+        (FaultKind.RATE_LIMITED, FaultKind.BUSY, FaultKind.UNAUTHORISED, FaultKind.GARBAGE, FaultKind.UNAVAILABLE)
     )
     fault = Fault(kind, times=10**9)
     system.faults.append(fault)
     await asyncio.sleep(duration_s(scene.chance, 0.5, 120.0))
     if fault in system.faults:
         system.faults.remove(fault)
+
+
+async def partly(scene: Scene) -> None:
+    """Some items of a shop's batches fail with a trouble of its own, before they are saved or after."""
+    catalogue = scene.world.shops["woocommerce"].catalogue
+    catalogue.plugin_fails = lambda: scene.chance.choice(("", "", "before", "after"))
+    await asyncio.sleep(duration_s(scene.chance, 0.5, 120.0))
+    catalogue.plugin_fails = lambda: ""
 
 
 async def clock_step(scene: Scene) -> None:
@@ -209,6 +217,6 @@ def _lists(shop: object, sku: str) -> bool:
 
 
 INCIDENTS: tuple[Incident, ...] = (
-    kill, kill, crash, crash, crash, restart, freeze, freeze, second_hub, erp_down, shop_down, answers, answers, clock_step, restore,
-    hand_edit, operator, replay,
+    kill, kill, crash, crash, crash, restart, freeze, freeze, second_hub, erp_down, shop_down, answers, answers, partly, clock_step,
+    restore, hand_edit, operator, replay,
 )  # fmt: skip

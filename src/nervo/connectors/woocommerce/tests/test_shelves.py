@@ -98,6 +98,18 @@ async def test_a_batch_names_the_items_that_failed(shop: Simulator, woo: WooComm
 
 
 @pytest.mark.fault(24)
+@pytest.mark.parametrize("fails", ["before", "after"])
+async def test_an_item_at_which_a_plugin_failed_may_have_been_saved(
+    shop: Simulator, woo: WooCommerce, fails: str
+) -> None:
+    items = await writes(woo, MUG_1=3)
+    shop.catalogue.plugin_fails = lambda: fails
+    (outcome,) = await woo.put_stock(items)
+    assert (outcome.outcome, outcome.code) == (Outcome.UNKNOWN, "internal_server_error")
+    assert (await woo.find_listings(["MUG-1"]))[0].quantity == (3 if fails == "after" else 7)
+
+
+@pytest.mark.fault(24)
 async def test_one_call_of_two_that_fails_leaves_the_other_done(shop: Simulator, woo: WooCommerce) -> None:
     items = await writes(woo, MUG_1=1, SHIRT_S=1)
     kinds = {
@@ -112,7 +124,8 @@ async def test_one_call_of_two_that_fails_leaves_the_other_done(shop: Simulator,
 
 
 FAILURES = [
-    (FaultKind.UNAVAILABLE, OutcomeUnknown), (FaultKind.RATE_LIMITED, RateLimited), (FaultKind.UNAUTHORISED, AuthFailed),
+    (FaultKind.UNAVAILABLE, OutcomeUnknown), (FaultKind.RATE_LIMITED, RateLimited), (FaultKind.BUSY, RateLimited),
+    (FaultKind.UNAUTHORISED, AuthFailed),
     (FaultKind.DROP, OutcomeUnknown), (FaultKind.LOST_REPLY, OutcomeUnknown), (FaultKind.GARBAGE, Misunderstood),
 ]  # fmt: skip
 
@@ -126,7 +139,7 @@ async def test_a_batch_that_fails_as_a_whole_raises(
     with pytest.raises(error) as raised:
         await woo.put_stock(items)
     if isinstance(raised.value, RateLimited):
-        assert raised.value.retry_after_s == 1.0
+        assert raised.value.retry_after_s == (None if fault is FaultKind.BUSY else 1.0)
 
 
 @pytest.mark.parametrize("quantity", [-1, 3.5])
