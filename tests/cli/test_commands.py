@@ -119,6 +119,20 @@ async def test_a_backup_of_one_database_is_restored_with_its_secrets_and_a_highe
     assert "✓" in await other("check", "erp")
 
 
+@pytest.mark.fault(54)
+@pytest.mark.parametrize(
+    "spoil", [lambda raw: raw[: len(raw) // 2], lambda raw: b"no backup"], ids=["cut off", "another file"]
+)
+async def test_a_backup_that_is_damaged_is_refused_and_changes_nothing(nervo, erp, tmp_path, spoil):
+    await connect(nervo, erp)
+    file = tmp_path / "b.jsonl.gz"
+    await nervo("backup", str(file))
+    file.write_bytes(spoil(file.read_bytes()))
+    said = await nervo("restore", "--force", str(file), expect=1)
+    assert "nothing was changed" in said and "Traceback" not in said
+    assert "rehearsal_erp" in await nervo("config", "show")
+
+
 async def test_after_the_key_is_rotated_the_secrets_still_open(nervo, erp):
     await connect(nervo, erp)
     assert "1 secrets" in await nervo("rotate-key")
