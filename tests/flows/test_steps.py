@@ -14,8 +14,10 @@ from nervo.flows.catalogue import flows_of, resume
 from nervo.flows.mark_shipped import follow_erp_orders
 from nervo.model.orders import OrderStatus
 from nervo.model.payments import PaymentStatus
-from nervo.ports.erp import ErpOrderState
-from nervo.staging.world import WorldErp, WorldShop
+from nervo.ports.common import Cursor
+from nervo.ports.erp import ErpOrderState, OrderDraft
+from nervo.staging.world import START, WorldErp, WorldShop
+from nervo.store import operations
 from nervo.sync import orders
 from nervo.sync.kinds import StockKind
 from nervo.sync.lease import LEASE_S
@@ -211,6 +213,28 @@ async def test_a_process_that_died_with_a_write_on_its_way_is_followed_by_one_th
     for _ in range(4):
         await hub.settle()
     assert books(erp) == ONCE
+    await hub.close()
+
+
+@pytest.mark.fault(54)
+@pytest.mark.parametrize("followed_first", [False, True])
+async def test_an_order_that_the_erp_has_and_has_cancelled_gives_its_goods_back(store, followed_first):
+    """A backup that was restored knows neither."""
+    erp, shop, hub = await world_of(True)
+    number = await accepted(shop, hub)
+    ((key,),) = hub.ask("SELECT erp_key FROM store_saleorder")
+    written = await erp.create_order(OrderDraft(key, shop.sold[number], "C1"))
+    await erp.cancel_order(written.erp_id)
+    if followed_first:
+        await hub.hub.db.write(lambda tx: operations.set_cursor(tx, "erp", "orders", Cursor(START, "0"), 0))
+        await follow_erp_orders(hub.hub)
+    await flows_of(hub.hub)["place_order"](1)
+    for _ in range(3):
+        await hub.settle()
+    assert hub.ask("SELECT state FROM store_saleorder") == [("cancelled",)]
+    assert hub.ask("SELECT code FROM store_problem WHERE state = 'open'") == [("cancelled_in_erp",)]
+    assert (hub.ask("SELECT count(*) FROM store_hold WHERE released_tick IS NULL"), shop.shown["A"]) == ([(0,)], 10)
+    assert erp.confirmations == {}
     await hub.close()
 
 

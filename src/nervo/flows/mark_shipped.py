@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import partial
 
 from nervo.errors import DeveloperError, Misunderstood, NervoError, NotFound, OutcomeUnknown
+from nervo.flows.cancel_order import cancelled_there
 from nervo.flows.pending import waited_out
 from nervo.flows.place_order import paid_there, unpaid
 from nervo.model.fulfilment import Fulfilment
@@ -178,19 +179,7 @@ def _changed(hub: Hub, tx: Tx, written: ErpOrder) -> Flows:
     if kept is None:
         return []
     if written.state is ErpOrderState.CANCELLED and not kept.cancelled_ms and not kept.cancel_wanted:
-        journal.problem(
-            tx,
-            "cancelled_in_erp",
-            kept.connection,
-            "order",
-            kept.external_id,
-            hub.now_ms(),
-            order_id=kept.id,
-            fix="Cancel it at the channel too, or refund the customer.",
-            values={"erp": written.number},
-        )
-        orders.set_fields(tx, kept.id, state="cancelled", cancelled_ms=hub.now_ms())
-        journal.event(tx, kept.id, "cancelled_in_erp", hub.now_ms())
+        cancelled_there(hub, tx, kept, written)
         return []
     gone = unpaid(kept, written)
     if not gone:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from nervo.errors import Misunderstood, NervoError, OutcomeUnknown, Rejected
+from nervo.flows.cancel_order import cancelled_there
 from nervo.flows.pending import waited_out
 from nervo.flows.writing import look_up
 from nervo.model.orders import OrderStatus
@@ -39,6 +40,9 @@ class PlaceOrder:
             return  # cancel_order follows, and waits out what is pending
         kept = await self._customer(kept)
         written = await self._write(kept)
+        if written.state is ErpOrderState.CANCELLED and not kept.confirmed_ms:
+            await self.hub.db.write(lambda tx: self._cancelled_there(tx, kept, written))
+            return
         if kept.state != "shipped" and not await self._totals_agree(kept, written):
             return
         await self._confirm(kept, written)
@@ -130,6 +134,11 @@ class PlaceOrder:
     def _pending(self, tx: Tx, kept: Kept, what: str) -> None:
         lease.still_ours(self.hub, tx)
         orders.set_fields(tx, kept.id, pending=what)
+
+    def _cancelled_there(self, tx: Tx, kept: Kept, written: ErpOrder) -> None:
+        lease.still_ours(self.hub, tx)
+        if now := orders.get(tx, kept.id):
+            cancelled_there(self.hub, tx, now, written)
 
     async def _totals_agree(self, kept: Kept, written: ErpOrder) -> bool:
         order = kept.order
