@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import subprocess
 import sys
 import time
 
@@ -35,15 +36,25 @@ def main() -> int:
     if unknown := sorted(set(chosen) - set(PARTS)):
         print(f"No such part: {', '.join(unknown)}. There are: {', '.join(PARTS)}.", file=sys.stderr)
         return 2
+    console.print(f"nervo at {_commit()}")
     results = [_ran(name, effort, number, len(chosen)) for number, name in enumerate(chosen, start=1)]
     _show(results)
     violations = sum(len(result.violations) for result, _ in results)
     console.print(
-        f"[bold]{violations} violations[/]"
+        f"[bold]{violations} violations at {_commit()}[/]"
         if violations
         else "[bold green]Nothing lost, nothing twice, nothing wrong.[/]"
     )
     return int(violations > 0)
+
+
+def _commit() -> str:
+    """What was proved: the commit, and whether files differ from it. Empty where this is no checkout."""
+    said = [
+        subprocess.run(["git", *words], capture_output=True, text=True, check=False).stdout.strip()
+        for words in (("rev-parse", "--short=12", "HEAD"), ("status", "--porcelain"))
+    ]
+    return said[0] + (" with changes" if said[1] else "")
 
 
 def _say(line: str) -> None:

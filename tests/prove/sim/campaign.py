@@ -39,7 +39,9 @@ def run(effort: Effort) -> Result:
         seed = played["seed"]
         if digests.setdefault(seed, played["digest"]) != played["digest"]:
             broken.append(f"seed {seed}: two plays differ ({digests[seed]}, {played['digest']})")
-        broken += [f"seed {seed}: {line}" for line in played["broken"]]
+        for line in played["broken"]:
+            broken.append(f"seed {seed}, digest {played['digest']}: {line}")
+            effort.say(f"  {broken[-1]}")
         total.update({k: played[k] for k in ("orders", "exchanges", "simulated_s", "cpu_s")} | {"plays": 1})
         met.update(played["met"])
         rests.append(played["rest_s"])
