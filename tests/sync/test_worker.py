@@ -255,6 +255,31 @@ async def test_a_renewal_that_took_too_long_sends_nothing_meanwhile_and_stops_no
     await worker.stop()
 
 
+@pytest.mark.fault(28)
+async def test_who_loses_the_lease_while_it_starts_stands_by_and_acts_when_its_turn_comes(world):
+    _, shop, hub = world
+    worker, ready = working(hub), asyncio.Event()
+    opened = worker._opened
+
+    async def slowly() -> None:
+        await ready.wait()
+        await opened()
+
+    worker._opened = slowly
+    starting = asyncio.create_task(worker.start())
+    await until(lambda: worker._opening)
+    until_ms = hub.hub.now_ms() + 1500
+    await hub.hub.db.write(
+        lambda tx: tx.run("UPDATE store_lease SET owner = 'other', epoch = epoch + 1, expires_ms = %s", (until_ms,))
+    )
+    await until(starting.done)
+    await starting
+    ready.set()
+    assert not hub.hub.active
+    await until(lambda: shop.shown["A"] == 7)
+    await worker.stop()
+
+
 @pytest.mark.fault(41)
 async def test_nobody_is_called_with_refused_credentials_but_to_ask_whether_they_are_good_again(world):
     _, shop, hub = world

@@ -49,19 +49,26 @@ class Worker:
 
     async def start(self) -> None:
         """Takes the lease if it is free, reads everything once, links, recovers, then starts the loops. Where another process
-        acts it stands by. Raises what the first reading raises."""
+        acts, or takes over meanwhile, it stands by. Raises what the first reading raises."""
         await lease.renew(self.hub)
         await self.watch.beat()
         self._governor = asyncio.create_task(self._govern())
-        if self.hub.active:
-            self._opening = asyncio.create_task(self._open())
-            try:
-                await self._opening
-            except BaseException:
-                await self.stop()
-                raise
-        else:
-            log.info("standby", owner=self.hub.owner)
+        if self.hub.active and await self._opens():
+            return
+        log.info("standby", owner=self.hub.owner)
+
+    async def _opens(self) -> bool:
+        """Whether it acts now; not where the lease was lost meanwhile."""
+        first = self._opening = asyncio.create_task(self._open())
+        try:
+            await asyncio.wait([first])
+            if first.cancelled():
+                return False
+            first.result()
+        except BaseException:
+            await self.stop()
+            raise
+        return True
 
     async def stop(self) -> None:
         """Raises Unavailable where the store is away: then the lease runs out by itself."""
