@@ -138,8 +138,9 @@ def _complaints(world: World, kept: set[tuple[str, str]], late: int, measured: i
     rows = {row["key"]: row for row in world.erp.orders()}
     for placed in world.placed:
         here, row = (placed.shop, placed.id), rows.get(placed.key)
-        if placed.doubtful != (here in kept):
-            yield f"{placed.shop} {placed.id} is {'not ' if placed.doubtful else ''}held"
+        doubtful = placed.doubtful and here not in world.cancelled
+        if doubtful != (here in kept):
+            yield f"{placed.shop} {placed.id} is {'not ' if doubtful else ''}held"
         if row:
             yield from (f"{placed.shop} {placed.id}: {said}" for said in _wrong(world, placed, row))
     if late:
