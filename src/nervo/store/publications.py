@@ -212,9 +212,10 @@ def doubt(tx: Tx, channel: str, kind: str, keys: Iterable[str]) -> None:
 
 
 def quarantine(tx: Tx, channel: str, epoch: int, until_ms: int) -> int:
-    """What earlier holders of the lease were sending, or waiting out by their own clocks, is unknown until then; how many keys."""
+    """What earlier holders of the lease were sending, or waiting out by their own clocks, is unknown until then; how many keys. That
+    is no failure of the channel: nobody waits the longer for it."""
     return tx.run(
-        "UPDATE store_publication SET state = 'unknown', not_before_ms = %s, inflight_epoch = 0, attempts = attempts + 1 "
+        "UPDATE store_publication SET state = 'unknown', not_before_ms = %s, inflight_epoch = 0, attempts = CASE attempts WHEN 0 THEN 1 ELSE attempts END "
         "WHERE channel = %s AND ((inflight_epoch > 0 AND inflight_epoch < %s) OR (state = 'unknown' AND not_before_ms > 0))",
         (until_ms, channel, epoch),
     )
