@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from nervo.kit.simulator import Fault, FaultKind
 from nervo.staging.wires import Drawn, Exchange, Trouble
 from nervo.store import operations
 from nervo.store.database import Database, Job, _commit, _read
+from tests.prove.sim.process import Killed
 from tests.prove.sim.scene import ERP_LATE_S, Scene
 
 SHOP_LATE_S = 60.0
@@ -85,7 +87,8 @@ async def restart(scene: Scene) -> None:
     """An orderly stop and a start, as an upgrade does."""
     process = scene.active()
     if process and process.running:
-        await scene.as_party(process.party, process.running.stop())
+        with contextlib.suppress(Killed):  # meanwhile
+            await scene.as_party(process.party, process.running.stop())
         await scene.kill(process)
     if not scene.living():
         await scene.hub()
