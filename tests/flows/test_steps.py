@@ -308,7 +308,9 @@ async def test_while_the_erp_is_down_for_long_holds_keep_every_channel_right_and
         await hub.settle()
     numbers = [int(key.split("-")[1]) for key in erp.book]
     assert (sorted(numbers), other.shown["A"], shop.shown["A"]) == (list(range(1, 41)), 60, 60)
-    assert max(abs(place - number) for place, number in enumerate(numbers, 1)) <= AT_ONCE
+    assert (
+        max(abs(place - number) for place, number in enumerate(numbers, 1)) < 2 * AT_ONCE
+    )  # the slowest may be overtaken
     await hub.close()
 
 

@@ -11,7 +11,7 @@ from nervo.model.catalog import Product, Variant
 from nervo.ports.common import Page
 from nervo.ports.shop import Hint
 from nervo.staging.world import WorldErp, WorldShop
-from nervo.store import inbox
+from nervo.store import inbox, refresh
 from nervo.sync.inbox import drain
 from nervo.sync.source import _feed
 from tests.hub import TestHub
@@ -59,6 +59,44 @@ async def test_an_order_that_nobody_can_read_is_a_problem_and_the_sweep_goes_on_
     await hub.settle()
     assert [key.split("-")[1] for key in erp.book] == [fine, later, bad]
     assert hub.ask("SELECT code FROM store_problem WHERE state = 'open'") == []
+    await hub.close()
+
+
+@pytest.mark.fault(20, 57)
+@pytest.mark.parametrize("again", ["told of again", "found by the sweep"])
+async def test_an_order_that_could_not_be_read_is_no_problem_any_more_however_it_is_read(
+    store: str, again: str
+) -> None:
+    erp, shop = WorldErp(), WorldShop(["A"])
+    erp.stock("A", 10)
+    hub = await TestHub(erp, {"shop": shop}).start()
+    bad = shop.sell({"A": 1})
+    shop.garbled = {bad}
+    await hub.settle()
+    assert len(hub.ask("SELECT 1 FROM store_problem WHERE state = 'open'")) == 1
+    shop.garbled = set()
+    if again == "told of again":
+        await hub.hub.db.write(lambda tx: refresh.want(tx, "shop", "order", [bad], "webhook", hub.hub.now_ms()))
+    else:
+        shop.change(bad)
+    await hub.settle()
+    assert hub.ask("SELECT code FROM store_problem WHERE state = 'open'") == []
+    assert [key.split("-")[1] for key in erp.book] == [bad]
+    await hub.close()
+
+
+@pytest.mark.fault(20, 57)
+async def test_a_held_order_that_could_not_be_read_once_is_held_for_its_own_reason_only(store: str) -> None:
+    erp, shop = WorldErp(), WorldShop(["A"])
+    hub = await TestHub(erp, {"shop": shop}).start()
+    odd = shop.sell({"UNKNOWN": 1})
+    await hub.settle()
+    opened = "SELECT code FROM store_problem WHERE state = 'open' ORDER BY code"
+    for garbled, codes in (({odd}, ["unknown_sku", "unreadable_order"]), (set(), ["unknown_sku"])):
+        shop.garbled = garbled
+        await hub.hub.db.write(lambda tx: refresh.want(tx, "shop", "order", [odd], "webhook", hub.hub.now_ms()))
+        await hub.settle()
+        assert [row[0] for row in hub.ask(opened)] == codes
     await hub.close()
 
 

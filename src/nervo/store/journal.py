@@ -128,6 +128,15 @@ def close_code(tx: Tx, code: str, connection: str, subject: str, key: str, by: s
     )
 
 
+def close_unread(tx: Tx, code: str, connection: str, subject: str, key: str) -> int:
+    """It has been read well: closes what said that it could not be. What an order is held for, under the same name, stays."""
+    return tx.run(
+        "UPDATE store_problem SET state = 'resolved', closed_by = 'nervo' WHERE state = 'open' AND code = %s AND connection = %s "
+        "AND subject = %s AND key = %s AND order_id = 0",
+        (code, connection, subject, key),
+    )
+
+
 def close_of_order(tx: Tx, code: str, order_id: int, by: str) -> int:
     """Closes one reason on an order."""
     sql = "UPDATE store_problem SET state = 'resolved', closed_by = %s WHERE state = 'open' AND code = %s AND order_id = %s"

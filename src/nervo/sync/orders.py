@@ -100,6 +100,7 @@ def accept(hub: Hub, tx: Tx, channel: ConnectionConfig, order: Order, found_by: 
     """Keeps a reading of an order. Returns (flow to start, order id), or None when there is nothing to do."""
     _legible(order)
     kept = orders.by_external(tx, channel.name, order.external_id)
+    journal.close_unread(tx, "unreadable_order", channel.name, "order", order.external_id)
     if kept:
         return _reread(hub, tx, channel, kept, order)
     doubt = doubt_about(tx, order)
@@ -272,11 +273,7 @@ async def _taken(hub: Hub, channel: ConnectionConfig, item: refresh.Due, order: 
 
 def _take(hub: Hub, tx: Tx, channel: ConnectionConfig, item: refresh.Due, order: Order) -> tuple[str, int] | None:
     refresh.read(tx, channel.name, "order", [item])
-    started = accept(hub, tx, channel, order, item.found_by)
-    kept = orders.by_external(tx, channel.name, item.key) if item.attempts else None
-    if item.attempts and not (kept and kept.state == "held"):  # a held one has a reason of its own
-        journal.close_code(tx, "unreadable_order", channel.name, "order", item.key, "nervo")
-    return started
+    return accept(hub, tx, channel, order, item.found_by)
 
 
 def _missing(hub: Hub, tx: Tx, name: str, item: refresh.Due) -> None:

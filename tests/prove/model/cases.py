@@ -112,7 +112,7 @@ def _unknown_is_new(
     _set_state(tx, channel, kind, keys, "new")
 
 
-def _last_message_wins(tx: Tx, figures: Any, version: int, now_ms: int) -> set[str]:
+def _last_message_wins(tx: Tx, figures: Any, version: int, now_ms: int, known: object = None) -> set[str]:
     return _put_stock(tx, figures, tick(tx), now_ms)
 
 

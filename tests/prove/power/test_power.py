@@ -58,7 +58,7 @@ def found_without(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
 def test_it_would_be_seen_if_commits_did_not_wait_for_the_disk(found_without: Callable[..., str]) -> None:
     wait = database._wait_for_the_disk
-    found = found_without(database, "_wait_for_the_disk", lambda durable: wait(False))
+    found = found_without(database, "_wait_for_the_disk", lambda ours, durable: wait(ours, False))
     assert "acknowledged as durable are gone" in found
     assert "was answered 200 and is lost" in found
 
