@@ -87,7 +87,7 @@ async def restart(scene: Scene) -> None:
     """An orderly stop and a start, as an upgrade does."""
     process = scene.active()
     if process and process.running:
-        with contextlib.suppress(Killed):  # meanwhile
+        with contextlib.suppress(Killed, asyncio.CancelledError):  # meanwhile, or while it stands still
             await scene.as_party(process.party, process.running.stop())
         await scene.kill(process)
     if not scene.living():
