@@ -110,7 +110,7 @@ async def test_an_article_that_nobody_can_read_is_a_problem_and_the_catalogue_go
     known = "SELECT code FROM store_productfact ORDER BY code"
     assert hub.ask(known) == [("A",), ("C",)]
     shown = "SELECT code, connection, subject, key FROM store_problem WHERE state = 'open'"
-    assert hub.ask(shown) == [("unreadable_row", "erp", "product", "B")]
+    assert hub.ask(shown) == [("unreadable_row", "erp", "product_row", "B")]
     await _feed(hub.hub, "products")
     assert (hub.ask(known), hub.ask(shown)) == ([("A",), ("B",), ("C",)], [])
     await hub.close()

@@ -1,6 +1,7 @@
 """Backup and restore: one compressed file of all rows, readable by SQLite and PostgreSQL alike, taken while the hub runs."""
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby, islice
@@ -62,7 +63,7 @@ def restore(db: Database, file: Path, *, force: bool) -> int:
     epoch = db.read_now(operations.epoch)
     try:
         _replace(file)
-    except (OSError, EOFError, DeserializationError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, DeserializationError) as error:
         raise BadInput(
             "restoring",
             f"{file}: {error}",

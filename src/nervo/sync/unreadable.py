@@ -9,7 +9,7 @@ from nervo.store.database import Tx
 from nervo.sync.context import Hub
 
 CODE = "unreadable_row"
-SUBJECTS = {"products": "product", "prices": "price", "promotions": "promotion"}
+SUBJECTS = {"products": "product_row", "prices": "price_row", "promotions": "promotion_row"}  # no kinds of publication
 
 
 def told(hub: Hub, tx: Tx, entity: str, page: Page[Product] | Page[Price] | Page[Promotion]) -> None:

@@ -183,6 +183,7 @@ def _outcome(item: StockWrite | PriceWrite, row: wire.Written, shown: Callable[[
     if row.error is None:
         return ItemOutcome(item.sku, Outcome.DONE, observed=shown(row))
     outcome = Outcome.MISSING if CODES.get(row.error.code) is NotFound else Outcome.REJECTED
-    if isinstance(row.error.data, dict) and int(row.error.data.get("status") or 0) >= 500:
+    status = row.error.data.get("status") if isinstance(row.error.data, dict) else None
+    if isinstance(status, int) and status >= 500:
         outcome = Outcome.UNKNOWN  # a plugin may have failed after the item was saved
     return ItemOutcome(item.sku, outcome, row.error.code, row.error.message)
