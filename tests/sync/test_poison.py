@@ -8,10 +8,11 @@ import pytest
 
 from nervo.errors import BadInput
 from nervo.model.catalog import Product, Variant
-from nervo.ports.common import Page
+from nervo.ports.common import Cursor, Page
 from nervo.ports.shop import Hint
-from nervo.staging.world import WorldErp, WorldShop
-from nervo.store import inbox, refresh
+from nervo.staging.world import START, WorldErp, WorldShop
+from nervo.store import inbox, operations, refresh
+from nervo.sync import command_problems
 from nervo.sync.inbox import drain
 from nervo.sync.source import _feed
 from tests.hub import TestHub
@@ -111,6 +112,10 @@ async def test_an_article_that_nobody_can_read_is_a_problem_and_the_catalogue_go
     assert hub.ask(known) == [("A",), ("C",)]
     shown = "SELECT code, connection, subject, key FROM store_problem WHERE state = 'open'"
     assert hub.ask(shown) == [("unreadable_row", "erp", "product_row", "B")]
+    ((id,),) = hub.ask("SELECT id FROM store_problem WHERE state = 'open'")
+    await hub.hub.db.write(lambda tx: operations.set_cursor(tx, "erp", "products", Cursor(START), 0))
+    await command_problems.retry(hub.hub, "anna", id)
+    assert hub.ask("SELECT 1 FROM store_sourcecursor WHERE entity = 'products'") == hub.ask(shown) == []
     await _feed(hub.hub, "products")
     assert (hub.ask(known), hub.ask(shown)) == ([("A",), ("B",), ("C",)], [])
     await hub.close()

@@ -15,6 +15,11 @@ def cursor(tx: Tx, connection: str, entity: str) -> Cursor | None:
     return Cursor(datetime.fromisoformat(row[0]), row[1]) if row else None
 
 
+def forget_cursor(tx: Tx, connection: str, entity: str) -> None:
+    """The next reading begins at the beginning."""
+    tx.run("DELETE FROM store_sourcecursor WHERE connection = %s AND entity = %s", (connection, entity))
+
+
 def set_cursor(tx: Tx, connection: str, entity: str, to: Cursor, now_ms: int) -> None:
     tx.run(
         "INSERT INTO store_sourcecursor (connection, entity, at, ident, updated_ms) VALUES (%s, %s, %s, %s, %s) "

@@ -4,7 +4,7 @@ from nervo.errors import BadInput, NotFound
 from nervo.store import journal, orders, publications
 from nervo.store.database import Tx
 from nervo.store.journal import Problem
-from nervo.sync import command_orders, command_state
+from nervo.sync import command_orders, command_state, unreadable
 from nervo.sync.context import Hub
 from nervo.sync.figures import FIGURE, split
 from nervo.sync.handlers import Handlers
@@ -23,7 +23,13 @@ async def retry(hub: Hub, actor: str, problem_id: int) -> str:
         return await command_state.stock(hub, actor, split(problem.key)[0])
     if problem.subject in KINDS and problem.connection in hub.remotes:
         return await _retry_key(hub, actor, problem)
-    await hub.db.write(lambda tx: journal.close_one(tx, problem_id, actor))
+
+    def close(tx: Tx) -> None:
+        journal.close_one(tx, problem_id, actor)
+        if problem.code == unreadable.CODE:
+            unreadable.read_again(hub, tx, problem.subject)
+
+    await hub.db.write(close)
     for bell in list(hub.bells):
         hub.ring(bell)
     return "Closed; it is tried again now and comes back if it is still there."

@@ -4,7 +4,7 @@ from nervo.model.catalog import Product
 from nervo.model.prices import Price
 from nervo.model.promotions import Promotion
 from nervo.ports.common import Page
-from nervo.store import journal
+from nervo.store import journal, operations
 from nervo.store.database import Tx
 from nervo.sync.context import Hub
 
@@ -21,6 +21,12 @@ def told(hub: Hub, tx: Tx, entity: str, page: Page[Product] | Page[Price] | Page
     for key in page.unreadable:
         journal.problem(tx, CODE, erp, subject, key, hub.now_ms(), values={"key": key},
                         fix="Look at it in the ERP and save it there again; this closes as soon as it can be read.")  # fmt: skip
+
+
+def read_again(hub: Hub, tx: Tx, subject: str) -> None:
+    """The whole list that the row stands in: nothing else brings it again before it changes in the ERP."""
+    entity = next(entity for entity, known in SUBJECTS.items() if known == subject)
+    operations.forget_cursor(tx, hub.config.erp, entity)
 
 
 def _name(item: Product | Price | Promotion) -> str:
