@@ -9,8 +9,7 @@ Say = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How much to do. `seeds`: simulated histories, `first`: the seed of the first; `minutes`: about how long the campaigns of real
-    processes may take, each;
-    `short`: the version that is part of every test run. `say` shows progress."""
+    processes may take, each; `short`: the version that is part of every test run. `say` shows progress."""
 
     seeds: int = 1_000
     minutes: float = 10.0

@@ -80,6 +80,13 @@ class ErpConformance(ErpOrders, Common):
         assert page.unreadable == ("SHIRT",)
         assert "GOOD" in [p.code for p in page.items] and "SHIRT" not in [p.code for p in page.items]
 
+    async def test_a_price_that_nobody_can_read_stops_no_other_and_is_named(self, world: ErpWorld) -> None:
+        lists = {p.sku: p.price_list for p in await world.all_of("prices")}
+        world.verb("garble_price")("SHIRT-M", lists["SHIRT-M"])
+        page = await world.port.prices(None)
+        assert page.unreadable == (f"SHIRT-M@{lists['SHIRT-M']}",)
+        assert "SHIRT-L" in [p.sku for p in page.items]
+
     async def test_products_go_on_after_the_cursor_in_another_process(self, world: ErpWorld) -> None:
         reached = await world.end_of("products")
         world.clock.advance(2)
