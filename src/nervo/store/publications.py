@@ -27,6 +27,7 @@ class Claim:
     attempts: int
     refused: str = ""
     approved: str = ""
+    inflight_epoch: int = 0
 
 
 def mark(tx: Tx, channel: str, kind: str, keys: Iterable[str], now_ms: int, *, priority: int = 5) -> None:
@@ -49,7 +50,7 @@ def claim(tx: Tx, channel: str, kind: str, now_ms: int, limit: int, busy: set[st
     """The next dirty keys, most urgent first. Keys without a link wait; one that was held or refused waits until it has become
     dirty again, since its value may be another now."""
     sql = (
-        "SELECT key, dirty_tick, dirty_ms, published, state, attempts, refused, approved FROM store_publication "
+        "SELECT key, dirty_tick, dirty_ms, published, state, attempts, refused, approved, inflight_epoch FROM store_publication "
         "WHERE channel = %s AND kind = %s AND dirty_tick > 0 AND not_before_ms <= %s AND state <> 'unlinked' "
         "AND NOT (state IN ('held', 'failed') AND dirty_tick <= refused_tick) ORDER BY priority, dirty_tick LIMIT %s"
     )

@@ -81,6 +81,10 @@ class Hub:
         if connection in self.paused:
             raise Paused(f"sending to {connection}", fix="Resume the connection.")
 
+    def late_ms(self, connection: str) -> int:
+        """How long after a call was given up it may still take effect there."""
+        return int(self.remotes[connection].port.capabilities.late_application_s * 1000)
+
     def want(self, tx: Tx, flow: str, order_id: int) -> tuple[str, int]:
         """Writes down that an order needs a flow, in the transaction that makes it needed."""
         flows.want(tx, flow, order_id, self.now_ms())

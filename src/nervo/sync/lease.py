@@ -56,8 +56,7 @@ def _given_for_the_dead(hub: Hub, tx: Tx) -> bool:
 
 def quarantine(hub: Hub, tx: Tx, channel: str, epoch: int) -> int:
     """Keys that an earlier epoch was sending are unknown: they wait out late application, then they are read back."""
-    until = hub.now_ms() + int(hub.remotes[channel].port.capabilities.late_application_s * 1000)
-    return publications.quarantine(tx, channel, epoch, until)
+    return publications.quarantine(tx, channel, epoch, hub.now_ms() + hub.late_ms(channel))
 
 
 def still_ours(hub: Hub, tx: Tx) -> None:

@@ -15,6 +15,9 @@ from nervo.store.database import Tx
 from nervo.store.publications import Claim
 from nervo.sync import lease
 from nervo.sync.context import Hub
+from nervo.sync.publish import claimed
+
+IN_DOUBT = ("unknown", "failed")  # it may have been taken in part: the product as it was is no longer what is shown
 
 
 class ProductPublisher:
@@ -29,7 +32,7 @@ class ProductPublisher:
         if not self.hub.may_send(self.channel.name) or not self.remote.writable:
             return 0
         name = self.channel.name
-        claims = await self.hub.db.read(lambda tx: publications.claim(tx, name, "product", self.hub.now_ms(), 50))
+        claims = await self.hub.db.write(lambda tx: claimed(self.hub, tx, name, "product", 50), durable=False)
         for claim in claims:
             await self._publish(claim)
         return len(claims)
@@ -37,7 +40,7 @@ class ProductPublisher:
     async def _publish(self, claim: Claim) -> None:
         product = await self.hub.db.read(lambda tx: facts.product(tx, claim.key))
         digest = _digest(product, self.channel) if product else ""
-        if product is None or digest == claim.published:
+        if product is None or (digest == claim.published and claim.state not in IN_DOUBT):
             await self.hub.db.write(lambda tx: publications.unchanged(tx, self.channel.name, "product", [claim]))
             return
         if claim.state == "failed" and digest == claim.refused:
@@ -86,11 +89,10 @@ class ProductPublisher:
             return
         if isinstance(error, Misunderstood):
             journal.problem_of(tx, error, name, "product", claim.key, now)
-        late_s = self.remote.port.capabilities.late_application_s
         unsure = isinstance(error, OutcomeUnknown | Misunderstood)
-        wait_s = late_s if unsure else 2.0 ** min(6, claim.attempts)
-        later = now + int(wait_s * 1000)
-        publications.set_state(tx, name, "product", [claim.key], "new", error=str(error), not_before_ms=later)
+        wait_ms = self.hub.late_ms(name) if unsure else 1000 * 2 ** min(6, claim.attempts)
+        state = "unknown" if unsure or claim.state in IN_DOUBT else "new"
+        publications.set_state(tx, name, "product", [claim.key], state, error=str(error), not_before_ms=now + wait_ms)
 
 
 def _digest(product: Product, channel: ConnectionConfig) -> str:

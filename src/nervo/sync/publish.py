@@ -64,7 +64,7 @@ class Publisher:
         self, tx: Tx, size: int
     ) -> tuple[list[Claim], dict[str, str | None], dict[str, dict[str, str]], list[ToSend]]:
         """The next dirty keys, what is wanted of them, their ids, and those that are about to leave."""
-        claims = publications.claim(tx, self.channel.name, self.kind.name, self.hub.now_ms(), size)
+        claims = claimed(self.hub, tx, self.channel.name, self.kind.name, size)
         if not claims:
             return [], {}, {}, []
         keys = [c.key for c in claims]
@@ -181,7 +181,7 @@ class Publisher:
                 case Outcome.THROTTLED:
                     publications.set_state(tx, name, kind, [item.key], "new", not_before_ms=now + 200)
                 case Outcome.UNKNOWN:
-                    publications.set_state(tx, name, kind, [item.key], "unknown", not_before_ms=now + self._late_ms())
+                    publications.set_state(tx, name, kind, [item.key], "unknown", not_before_ms=now + self.hub.late_ms(name))
                 case Outcome.MISSING | Outcome.REJECTED:
                     assert outcome
                     publications.refuse(tx, name, kind, [(item.claim, item.wanted)], "failed", outcome.said)
@@ -207,7 +207,7 @@ class Publisher:
                 publications.set_state(tx, name, kind, keys, "new")
             elif isinstance(error, OutcomeUnknown | Misunderstood):
                 publications.set_state(
-                    tx, name, kind, keys, "unknown", error=str(error), not_before_ms=now + self._late_ms()
+                    tx, name, kind, keys, "unknown", error=str(error), not_before_ms=now + self.hub.late_ms(name)
                 )
                 if isinstance(error, Misunderstood):
                     journal.problem_of(tx, error, name, kind, keys[0], now)
@@ -227,9 +227,6 @@ class Publisher:
                 journal.problem_of(tx, error, name, kind, keys[0], now)
 
         await self.hub.db.write(note)
-
-    def _late_ms(self) -> int:
-        return int(self.remote.port.capabilities.late_application_s * 1000)
 
     async def _read_back(
         self, claims: list[Claim], linked: dict[str, dict[str, str]], wanted: dict[str, str | None]
@@ -252,6 +249,18 @@ class Publisher:
         shown = {listing.sku: self.kind.shown(listing, wanted.get(listing.sku) or "", can) for listing in found}
         rows = [(shown.get(c.key, ""), c.dirty_tick, self.channel.name, self.kind.name, c.key) for c in asked]
         await self.hub.db.write(lambda tx: publications.observed(tx, rows))
+
+
+def claimed(hub: Hub, tx: Tx, channel: str, kind: str, size: int) -> list[Claim]:
+    """The next dirty keys, for who publishes them alone. One that is noted as on its way is not: its answer came and the store could
+    not take it, so what the channel shows is unknown."""
+    claims = publications.claim(tx, channel, kind, hub.now_ms(), size)
+    unnoted = [c.key for c in claims if c.inflight_epoch]
+    if not unnoted:
+        return claims
+    lease.still_ours(hub, tx)
+    publications.set_state(tx, channel, kind, unnoted, "unknown", not_before_ms=hub.now_ms() + hub.late_ms(channel))
+    return publications.claim(tx, channel, kind, hub.now_ms(), size)
 
 
 async def recover(hub: Hub, channel: ConnectionConfig) -> int:
