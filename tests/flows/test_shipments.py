@@ -12,6 +12,7 @@ from nervo.flows.catalogue import flows_of
 from nervo.flows.mark_shipped import follow_erp_orders
 from nervo.model.fulfilment import Fulfilment
 from nervo.staging.world import WorldErp, WorldShop
+from nervo.store.database import Tx
 from nervo.sync.lease import LEASE_S
 from tests.hub import TestHub
 
@@ -82,3 +83,31 @@ async def test_a_successor_waits_out_what_a_dead_process_was_telling(shipped: tu
     await second.settle()
     assert (shop.letters, len(shop.fulfilments)) == (1, 1)
     await second.close()
+
+
+@pytest.mark.fault(54)
+async def test_an_order_that_had_left_before_it_was_known_here_is_shipped_at_its_channel(store: str) -> None:
+    """As after an old backup: the ERP has told of the shipment, and the channel's order is found again only then."""
+    erp, shop = WorldErp(), WorldShop(["A"])
+    erp.stock("A", 10)
+    hub = await TestHub(erp, {"shop": shop}).start()
+    shop.sell({"A": 1})
+    await hub.settle()
+    (key,) = erp.orders
+    erp.ship(key, "BRT-1")
+    await _forget_the_order(hub)
+    await follow_erp_orders(hub.hub)
+    await hub.settle()
+    assert hub.ask("SELECT state FROM store_saleorder") == [("shipped",)]
+    assert [number for numbers in shop.fulfilments.values() for number in numbers] == ["BRT-1"]
+    await hub.close()
+
+
+async def _forget_the_order(hub: TestHub) -> None:
+    def forget(tx: Tx) -> None:
+        tx.run("DELETE FROM store_hold")
+        tx.run("DELETE FROM store_event")
+        tx.run("DELETE FROM store_saleorder")
+        tx.run("DELETE FROM store_sourcecursor WHERE connection = 'shop' AND entity = 'orders'")
+
+    await hub.hub.db.write(forget)

@@ -174,7 +174,7 @@ class PlaceOrder:
             return
         confirmed: ErpOrder = await self.hub.erp().call("confirm_order", written.erp_id)
 
-        def note(tx: Tx) -> None:
+        def note(tx: Tx) -> list[tuple[str, int]]:
             lease.still_ours(self.hub, tx)
             now = self.hub.now_ms()
             orders.set_fields(
@@ -192,8 +192,11 @@ class PlaceOrder:
             journal.event(tx, kept.id, "erp_order_confirmed", now, number=confirmed.number)
             if not kept.approved:
                 _still_equal(self.hub, tx, kept, confirmed)
+            # the ERP may have told of them before the order was known here
+            return [self.hub.want(tx, "mark_shipped", kept.id)] if confirmed.shipments else []
 
-        await self.hub.db.write(note)
+        for flow, order_id in await self.hub.db.write(note):
+            self.hub.start_flow(flow, order_id)
         self.hub.ring("stock")
 
     async def _again(self, kept: Kept) -> Kept:

@@ -181,7 +181,9 @@ class Publisher:
                 case Outcome.THROTTLED:
                     publications.set_state(tx, name, kind, [item.key], "new", not_before_ms=now + 200)
                 case Outcome.UNKNOWN:
-                    publications.set_state(tx, name, kind, [item.key], "unknown", not_before_ms=now + self.hub.late_ms(name))
+                    publications.set_state(
+                        tx, name, kind, [item.key], "unknown", not_before_ms=now + self.hub.late_ms(name)
+                    )
                 case Outcome.MISSING | Outcome.REJECTED:
                     assert outcome
                     publications.refuse(tx, name, kind, [(item.claim, item.wanted)], "failed", outcome.said)

@@ -161,6 +161,7 @@ class History:
     def _clear(self) -> None:
         """No more trouble; whoever was stopped goes on."""
         self.weather.clear = True
+        self.scene.store = lambda writing: None
         for simulator in self.scene.simulators.values():
             simulator.down = False
             simulator.faults.clear()

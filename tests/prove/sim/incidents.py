@@ -11,11 +11,12 @@ from pathlib import Path
 from random import Random
 
 from nervo.bootstrap import backup
+from nervo.errors import Unavailable
 from nervo.kit.simulator import Fault, FaultKind
 from nervo.staging.wires import Drawn, Exchange, Trouble
 from nervo.store import operations
 from nervo.store.database import Database, Job, _commit, _read
-from tests.prove.sim.process import Killed
+from tests.prove.sim.process import Away, Killed
 from tests.prove.sim.scene import ERP_LATE_S, Scene
 
 SHOP_LATE_S = 60.0
@@ -87,7 +88,7 @@ async def restart(scene: Scene) -> None:
     """An orderly stop and a start, as an upgrade does."""
     process = scene.active()
     if process and process.running:
-        with contextlib.suppress(Killed, asyncio.CancelledError):  # meanwhile, or while it stands still
+        with contextlib.suppress(Killed, asyncio.CancelledError, Unavailable):  # meanwhile, or while it stands still
             await scene.as_party(process.party, process.running.stop())
         await scene.kill(process)
     if not scene.living():
@@ -152,6 +153,28 @@ async def partly(scene: Scene) -> None:
     catalogue.plugin_fails = lambda: scene.chance.choice(("", "", "before", "after"))
     await asyncio.sleep(duration_s(scene.chance, 0.5, 120.0))
     catalogue.plugin_fails = lambda: ""
+
+
+async def full_disk(scene: Scene) -> None:
+    """There is room for some writes and not for others; reading goes on."""
+    await _store(scene, lambda writing: Away.REFUSED if writing and scene.chance.random() < 0.7 else None)
+
+
+async def no_database(scene: Scene) -> None:
+    """The database goes away and comes back: what was being written then has been, has not, or is twice."""
+
+    def trouble(writing: bool) -> Away | None:
+        if scene.chance.random() < 0.5:
+            return None
+        return scene.chance.choice(tuple(Away)) if writing else Away.REFUSED
+
+    await _store(scene, trouble)
+
+
+async def _store(scene: Scene, trouble: Callable[[bool], Away | None]) -> None:
+    scene.store = trouble
+    await asyncio.sleep(duration_s(scene.chance, 0.1, 60.0))
+    scene.store = lambda writing: None
 
 
 async def clock_step(scene: Scene) -> None:
@@ -220,6 +243,6 @@ def _lists(shop: object, sku: str) -> bool:
 
 
 INCIDENTS: tuple[Incident, ...] = (
-    kill, kill, crash, crash, crash, restart, freeze, freeze, second_hub, erp_down, shop_down, answers, answers, partly, clock_step,
-    restore, hand_edit, operator, replay,
+    kill, kill, crash, crash, crash, restart, freeze, freeze, second_hub, erp_down, shop_down, answers, answers, partly, full_disk,
+    no_database, clock_step, restore, hand_edit, operator, replay,
 )  # fmt: skip

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import copy_context
+from enum import StrEnum
 from functools import partial
 from random import Random
 from typing import Any, TypeVar
@@ -18,7 +20,7 @@ from nervo import registry
 from nervo.api.ingest import Door, Ingest
 from nervo.bootstrap.connections import Connections, connected
 from nervo.bootstrap.hub import Running
-from nervo.errors import NervoError
+from nervo.errors import NervoError, Unavailable
 from nervo.kit.settings import parse
 from nervo.ports.shop import Delivery, WebhookRequest
 from nervo.rules.config import Config
@@ -62,6 +64,19 @@ def _as_in_a_thread() -> Iterator[None]:
         asyncio._set_running_loop(loop)
 
 
+class Away(StrEnum):
+    """What becomes of a write whose database goes away: it was not taken; it was, and nobody is told; it was, the connection was lost
+    before the answer, and it is done once more."""
+
+    REFUSED = "refused"
+    UNSAID = "unsaid"
+    TWICE = "twice"
+
+
+def _away() -> Unavailable:
+    return Unavailable("asking the store", "it is away", code="store_unavailable")
+
+
 class Store(Database):
     """The real transactions, one after the other, each some moments before and after its commit."""
 
@@ -70,9 +85,17 @@ class Store(Database):
 
     def submit(self, work: Callable[[Tx], T], *, durable: bool = True) -> Future[T]:
         self._process.check()
-        future: Future[T] = Future()
+        trouble, future = self._process.store_trouble(True), Future[T]()
+        if trouble is Away.REFUSED:
+            future.set_exception(_away())
+            return future
         with _as_in_a_thread():
+            if trouble is Away.TWICE:
+                _commit([Job(work, Future(), durable)])
             _commit([Job(work, future, durable)])
+        if trouble is Away.UNSAID and not future.exception():
+            future = Future()
+            future.set_exception(_away())
         return future
 
     async def write(self, work: Callable[[Tx], T], *, durable: bool = True) -> T:
@@ -87,6 +110,8 @@ class Store(Database):
 
     def read_now(self, work: Callable[[Tx], T]) -> T:
         self._process.check()
+        if self._process.store_trouble(False):
+            raise _away()
         with _as_in_a_thread():
             return _read(work)
 
@@ -104,6 +129,7 @@ class Process:
         self.clock = ProcessClock(self.loop, self)
         self.db = Store(self)
         self.acknowledged: Callable[[str, bytes], None] = lambda connection, body: None
+        self.store_trouble: Callable[[bool], Away | None] = lambda writing: None
         self.started_at = self.loop.time()
         self._world, self._config, self._poll_s = world, config, poll_s
         self._chance, self._moment_s = chance, moment_s
@@ -156,7 +182,8 @@ class Process:
                 await running.start()
                 return
             except NervoError:
-                await running.stop()
+                with contextlib.suppress(Unavailable):  # the lease runs out by itself
+                    await running.stop()
                 await self.clock.sleep(AGAIN_S)
 
     def _connect(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from dataclasses import replace
@@ -21,7 +21,7 @@ from nervo.staging.trading import ERP, SHELVES, World, _simulator, _stock_up
 from nervo.staging.virtual import VirtualClock, VirtualLoop
 from nervo.staging.wires import Drawn, Exchange, Network, Party, party
 from nervo.store.database import _read
-from tests.prove.sim.process import PORT, Killed, Process, Tasks
+from tests.prove.sim.process import PORT, Away, Killed, Process, Tasks
 
 ARTICLES, NEW = 4, 1
 DELIVER_S = 0.5
@@ -46,6 +46,7 @@ class Scene:
         self.met = Counter[str]()
         self.acknowledged: list[tuple[str, str]] = []
         self.restored, self.readback_s = 0, 300
+        self.store: Callable[[bool], Away | None] = lambda writing: None
         self._number = 0
         net.said = self._said
 
@@ -122,6 +123,7 @@ class Scene:
             f"hub-{self._number}", self, self.config, poll_s=self._poll_s, chance=chance, moment_s=self._moment_s
         )
         process.acknowledged = self._acknowledged
+        process.store_trouble = lambda writing: self.store(writing)
         self.processes.append(process)
         await process.start()
         return process
