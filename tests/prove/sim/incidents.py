@@ -13,6 +13,7 @@ from random import Random
 from nervo.bootstrap import backup
 from nervo.errors import Unavailable
 from nervo.kit.simulator import Fault, FaultKind
+from nervo.staging.trading import MAIN
 from nervo.staging.wires import Drawn, Exchange, Trouble
 from nervo.store import operations
 from nervo.store.database import Database, Job, _commit, _read
@@ -173,8 +174,17 @@ async def no_database(scene: Scene) -> None:
 
 async def _store(scene: Scene, trouble: Callable[[bool], Away | None]) -> None:
     scene.store = trouble
-    await asyncio.sleep(duration_s(scene.chance, 0.1, 60.0))
+    await asyncio.gather(asyncio.sleep(duration_s(scene.chance, 0.1, 60.0)), *(miscount(scene) for _ in range(3)))
     scene.store = lambda writing: None
+
+
+async def miscount(scene: Scene) -> None:
+    """A shelf is counted wrong and put right again: what every channel showed before is what it has to show."""
+    erp, sku, more = scene.world.erp, scene.chance.choice(scene.world.bought), scene.chance.randint(1, 9)
+    scene.miscounted.add(sku)
+    erp.set_stock(sku, MAIN, erp.figure(sku, MAIN) + more)
+    await asyncio.sleep(duration_s(scene.chance, 0.2, 30.0))
+    erp.set_stock(sku, MAIN, erp.figure(sku, MAIN) - more)
 
 
 async def clock_step(scene: Scene) -> None:
@@ -244,5 +254,5 @@ def _lists(shop: object, sku: str) -> bool:
 
 INCIDENTS: tuple[Incident, ...] = (
     kill, kill, crash, crash, crash, restart, freeze, freeze, second_hub, erp_down, shop_down, answers, answers, partly, full_disk,
-    no_database, clock_step, restore, hand_edit, operator, replay,
+    no_database, miscount, clock_step, restore, hand_edit, operator, replay,
 )  # fmt: skip

@@ -122,7 +122,7 @@ class Oracles:
 
     def _promises(self) -> None:
         """I7: no channel is promised more than the ERP has, less what accepted orders will take from it. Of SKUs that people buy:
-        their figures fall only by confirmed orders, so that an older reading never has more."""
+        their figures fall only by confirmed orders, so that an older reading never has more, unless they were miscounted."""
         scene, world = self.scene, self.scene.world
         states = {row["key"]: row["state"] for row in world.erp.orders()}
         taken = Counter[str]()
@@ -132,9 +132,10 @@ class Oracles:
             if state in ("received", "held", "in_erp") and states.get(key) not in IN_ERP:
                 placed = next((p for p in world.placed if (p.shop, p.id) == (connection, external_id)), None)
                 taken.update(dict(placed.lines) if placed else {})
+        looked_at = [sku for sku in world.bought if sku not in scene.miscounted]
         for name in world.shops:
             rule = world.config.connections[name].stock
-            found = _read(lambda tx, rule=rule: availability.many(tx, rule, world.bought))
+            found = _read(lambda tx, rule=rule: availability.many(tx, rule, looked_at))
             for sku, said in found.items():
                 figure = sum((world.erp.figure(sku, w) for w in rule.warehouses or ("MI", "RM")), Decimal(0))
                 most = max(Decimal(0), figure - taken[sku])

@@ -46,6 +46,7 @@ class Scene:
         self.met = Counter[str]()
         self.acknowledged: list[tuple[str, str]] = []
         self.restored, self.readback_s = 0, 300
+        self.miscounted: set[str] = set()
         self.store: Callable[[bool], Away | None] = lambda writing: None
         self._number = 0
         net.said = self._said
