@@ -17,8 +17,8 @@ from nervo.ports.erp import OrderKey
 from nervo.store import facts, holds, operations, publications
 from nervo.store.database import Tx
 from nervo.store.ticks import tick
-from nervo.sync import lease
-from nervo.sync.publish import Publisher
+from nervo.sync import lease, publish
+from nervo.sync.context import Hub
 from tests.prove.model.checker import Verdict, explore
 from tests.prove.model.holds import Holds
 from tests.prove.model.leases import Leases
@@ -84,6 +84,8 @@ ORDERS = [
     Case(THE_PRODUCT, partial(Orders, SEARCHABLE, time_outs=1, crashes=1)),
     Case(THE_PRODUCT, partial(Orders, SEARCHABLE, time_outs=1, refusals=1, cancellations=1, coarse=True)),
     Case(THE_PRODUCT, partial(Orders, NONE, time_outs=1, crashes=1)),
+    Case(THE_PRODUCT, partial(Orders, UNIQUE, time_outs=1, full_stores=1)),
+    Case(THE_PRODUCT, partial(Orders, SEARCHABLE, time_outs=1, full_stores=1)),
     Case("late writes keep to no bound", partial(Orders, UNIQUE, bounded=False, time_outs=1)),
     Case(THE_PRODUCT, partial(Orders, SEARCHABLE, time_outs=2, crashes=2, cancellations=1), long=True),
     Case(THE_PRODUCT, partial(Orders, UNIQUE, hubs=2, takeovers=2)),
@@ -124,6 +126,10 @@ def _only_in_flight(tx: Tx, channel: str, epoch: int, until_ms: int) -> int:
     )
 
 
+def _claimed(hub: Hub, tx: Tx, channel: str, kind: str, size: int) -> list[publications.Claim]:
+    return publications.claim(tx, channel, kind, hub.now_ms(), size)
+
+
 LAST_WINS: tuple[Patch, ...] = ((facts, "put_stock", _last_message_wins), (facts, "disputed", lambda *_: set()))
 NO_QUARANTINE: tuple[Patch, ...] = ((publications, "set_state", _unknown_is_new),)
 STOCK = [
@@ -133,6 +139,8 @@ STOCK = [
     Case(THE_PRODUCT, partial(Stock, sales=1, time_outs=1, cap=4)),
     Case(THE_PRODUCT, partial(Stock, changes=1, hand_edits=1, time_outs=1, coarse=True)),
     Case(THE_PRODUCT, partial(Stock, changes=1, snapshots=1, coarse=True)),
+    Case(THE_PRODUCT, partial(Stock, changes=2, full_stores=1)),
+    Case(THE_PRODUCT, partial(Stock, changes=2, full_stores=1, time_outs=1), long=True),
     Case(THE_PRODUCT, partial(Stock, changes=1, time_outs=1, hubs=2, takeovers=1, skew=True), long=True),
     Case(THE_PRODUCT, partial(Stock, changes=1, snapshots=1, duplicates=1), long=True),
     Case(THE_PRODUCT, partial(Stock, changes=1, sales=1, time_outs=1, cap=4), long=True),
@@ -158,7 +166,7 @@ STOCK = [
     Case(
         "read back at once",
         partial(Stock, changes=2, time_outs=1, **LOOSE),
-        ((Publisher, "_late_ms", lambda _: 0),),
+        ((Hub, "late_ms", lambda *_: 0),),
         bad=18,
     ),
     Case(
@@ -166,6 +174,12 @@ STOCK = [
         partial(Stock, changes=2, crashes=1, **LOOSE),
         ((lease, "quarantine", lambda *_: 0),),
         bad=23,
+    ),
+    Case(
+        "what could not be noted was not sent",
+        partial(Stock, changes=2, full_stores=1, **LOOSE),
+        ((publish, "claimed", _claimed),),
+        bad=14,
     ),
     Case(
         "the channel's own sale is not doubted",

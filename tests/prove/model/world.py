@@ -17,6 +17,7 @@ LATE_TICKS = 2
 LATE_S = LATE_TICKS * TICK_S  # what the product is told: a write takes effect so long after it left, or never
 NO_ANSWER = OutcomeUnknown("calling", "no answer")
 REFUSED = Unavailable("calling", "connection refused")
+FULL = Unavailable("writing to the store", "database or disk is full", code="store_unavailable")
 
 
 class Process(NamedTuple):
@@ -198,6 +199,11 @@ class World:
         if run.waits == "tx":
             moved = self.through(who, self.machine.transact(self.owner(who), run, hub.memory, state.ids))
             yield self.named(name, who, *self.moved(state, who, place, moved))
+            if self.may(state, "full-stores"):
+                moved = self.machine.answer(self.owner(who), run, hub.memory, state.ids, FULL)
+                yield self.named(
+                    "the store is full", who, *self.moved(self.spent(state, "full-stores"), who, place, moved)
+                )
         elif run.waits not in self.writes:
             answer, state = self.read(state, run.said, run), self.was_read(state, run)
             moved = self.machine.answer(self.owner(who), run, hub.memory, state.ids, answer)
@@ -238,7 +244,7 @@ class World:
     def moved(self, state: State, who: int, place: int, moved: Moved) -> tuple[State, str]:
         """The state after a process has gone on; and what it broke."""
         hub, run = state.hubs[who], moved.run
-        if isinstance(moved.result, BaseException) and not self.expected(moved.result):
+        if isinstance(moved.result, BaseException) and moved.result is not FULL and not self.expected(moved.result):
             raise moved.result
         runs = (*hub.runs[:place], run, *hub.runs[place + 1 :])
         after = self.with_hub(state._replace(ids=moved.ids), who, hub._replace(memory=moved.memory, runs=runs))
