@@ -64,7 +64,6 @@ CAUSES = {
         _(
             "Look at it in the ERP and save it there again. If it is right, send the raw exchange to the developer. The others go on."
         ),
-        _("{key}"),
     ),
     "garbled_text": Cause(
         _("A name or an address with letters that got lost"),
