@@ -12,6 +12,7 @@ from nervo.errors import AuthFailed, Misunderstood, Unavailable
 from nervo.flows.catalogue import resume
 from nervo.kit.clock import SystemClock
 from nervo.staging.world import WorldErp, WorldShop
+from nervo.store import operations
 from nervo.sync import lease, watch
 from nervo.sync.worker import Worker
 from tests.hub import TestHub
@@ -293,3 +294,22 @@ async def test_nobody_is_called_with_refused_credentials_but_to_ask_whether_they
     await hub.watch.probe()
     assert (await remote.call("order", number)).external_id == number
     assert shop.calls["check"] == 1
+
+
+@pytest.mark.fault(41)
+async def test_who_is_refused_at_the_first_reading_after_a_takeover_asks_again_and_says_so_meanwhile(
+    world, monkeypatch
+):
+    erp, shop, hub = world
+    monkeypatch.setattr(watch, "PROBE_S", 0.3)
+    until_ms = hub.hub.now_ms() + 500
+    await hub.hub.db.write(lambda tx: operations.take_lease(tx, "hub", "other", until_ms - 500, 500))
+    worker = working(hub)
+    await worker.start()
+    assert not hub.hub.active
+    erp.faults.down = AuthFailed("calling the ERP", "token revoked")
+    await until(lambda: hub.ask("SELECT 1 FROM store_problem WHERE code = 'auth_failed' AND state = 'open'"))
+    erp.faults.down = None
+    await until(lambda: shop.shown["A"] == 7)
+    await until(lambda: not hub.ask("SELECT 1 FROM store_problem WHERE state = 'open'"))
+    await worker.stop()

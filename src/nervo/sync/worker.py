@@ -77,7 +77,13 @@ class Worker:
         await lease.give(self.hub)
 
     async def _open(self) -> None:
-        await opening(self.hub)
+        """Who refused us at the last try is asked again: no loop runs yet that would."""
+        await self.watch.probe()
+        try:
+            await opening(self.hub)
+        except NervoError:
+            await self.watch.connections()
+            raise
         await self._opened()
         for loop in loops.of(self.hub, self.readers, self.watch, self.extra, self.poll_s):
             self._tasks[loop.name] = asyncio.create_task(self._turn(loop))
