@@ -125,7 +125,7 @@ async def follow_erp_orders(hub: Hub) -> int:
 
 async def _read_alone(hub: Hub) -> int:
     """Orders that a page could not tell: asked for one by one, each says what is wrong with it, until it can be read."""
-    erp, now = hub.config.erp, hub.now_ms()
+    erp, now = hub.config.erp, hub.due_ms()
     due = await hub.db.read(lambda tx: refresh.due(tx, erp, "order", now, ALONE))
     for item in due:
         try:
@@ -146,7 +146,7 @@ def _read(hub: Hub, tx: Tx, item: refresh.Due, found: list[ErpOrder]) -> Flows:
 
 
 def _unread(hub: Hub, tx: Tx, item: refresh.Due, error: NervoError) -> None:
-    later = hub.now_ms() + int(1000 * min(60.0, 0.5 * 2.0 ** min(7, item.attempts)))
+    later = hub.due_ms() + int(1000 * min(60.0, 0.5 * 2.0 ** min(7, item.attempts)))
     refresh.postponed(tx, hub.config.erp, "order", [item.key], later, str(error))
     if isinstance(error, Misunderstood):
         kept = orders.by_erp_id(tx, item.key)

@@ -37,11 +37,16 @@ class Hub:
     )
 
     def __post_init__(self) -> None:
+        self._started_ms = self.now_ms() - int(self.clock.monotonic() * 1000)
         for remote in self.remotes.values():
             remote.may_write = self.check_may_send
 
     def now_ms(self) -> int:
         return ms(self.clock.now())
+
+    def due_ms(self) -> int:
+        """Now, for what waits: as the monotonic clock counts, so that setting the wall clock neither shortens nor lengthens a wait."""
+        return self._started_ms + int(self.clock.monotonic() * 1000)
 
     def erp(self) -> Remote:
         return self.remotes[self.config.erp]

@@ -1,13 +1,14 @@
 """The lease: one hub acts on the data. Its epoch grows at every change of hands and is carried by every effect."""
 
 from nervo.kit.clock import SystemClock
-from nervo.store import operations, publications
+from nervo.store import operations, publications, waits
 from nervo.store.database import Tx
 from nervo.sync.context import Hub
 from nervo.sync.fence import LostLease
 
 LEASE_S = 8.0
 RENEW_S = 2.0
+LONGEST_WAIT_S = 600.0
 
 
 async def renew(hub: Hub) -> bool:
@@ -30,6 +31,7 @@ def _take(hub: Hub, tx: Tx) -> int | None:
     if epoch is None and _given_for_the_dead(hub, tx):
         epoch = _asked(hub, tx, now_ms)
     if epoch and epoch != hub.epoch:
+        waits.cap(tx, hub.due_ms() + int(LONGEST_WAIT_S * 1000))
         for channel in hub.channels():
             quarantine(hub, tx, channel.name, epoch)
     return epoch
@@ -56,7 +58,7 @@ def _given_for_the_dead(hub: Hub, tx: Tx) -> bool:
 
 def quarantine(hub: Hub, tx: Tx, channel: str, epoch: int) -> int:
     """Keys that an earlier epoch was sending are unknown: they wait out late application, then they are read back."""
-    return publications.quarantine(tx, channel, epoch, hub.now_ms() + hub.late_ms(channel))
+    return publications.quarantine(tx, channel, epoch, hub.due_ms() + hub.late_ms(channel))
 
 
 def still_ours(hub: Hub, tx: Tx) -> None:

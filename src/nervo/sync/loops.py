@@ -8,7 +8,6 @@ from nervo.rules.config import ConnectionConfig
 from nervo.store import journal
 from nervo.sync import inbox, orders, source, sweep
 from nervo.sync.buffers import EVERY_S, Buffers
-from nervo.sync.clock_set import ClockSet
 from nervo.sync.commands import Commands
 from nervo.sync.context import Hub
 from nervo.sync.disk import LOOK_S, Disk
@@ -55,7 +54,6 @@ def of(hub: Hub, readers: Mapping[str, Reader], watch: Watch, extra: Mapping[str
     found = [
         Loop("connections", watch.connections, WATCH_S),
         Loop("probe", watch.probe, WATCH_S),
-        Loop("clock", ClockSet(hub).step, WATCH_S),
         Loop("disk", Disk(hub).step, LOOK_S),
         Loop("commands", Commands(hub).step, min(poll_s, COMMANDS_S)),
         Loop("inbox", lambda: inbox.drain(hub, readers), poll_s),

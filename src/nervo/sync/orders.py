@@ -242,7 +242,7 @@ def reconsider(hub: Hub, tx: Tx, id: int, by: str = "nervo") -> tuple[str, int] 
 
 async def read_hinted(hub: Hub, channel: ConnectionConfig) -> int:
     """Fetches the orders that webhooks hinted at, several at a time, as fast as the channel's pace allows; how many."""
-    due = await hub.db.read(lambda tx: refresh.due(tx, channel.name, "order", hub.now_ms(), AT_ONCE))
+    due = await hub.db.read(lambda tx: refresh.due(tx, channel.name, "order", hub.due_ms(), AT_ONCE))
     for failure in await asyncio.gather(*(_read(hub, channel, item) for item in due), return_exceptions=True):
         if failure:
             raise failure
@@ -292,7 +292,7 @@ def _missing(hub: Hub, tx: Tx, name: str, item: refresh.Due) -> None:
 
 def _again(hub: Hub, tx: Tx, name: str, item: refresh.Due, error: str) -> None:
     pause_s = min(60.0, 0.5 * 2.0 ** min(7, item.attempts))
-    refresh.postponed(tx, name, "order", [item.key], hub.now_ms() + int(1000 * pause_s), error)
+    refresh.postponed(tx, name, "order", [item.key], hub.due_ms() + int(1000 * pause_s), error)
 
 
 def _unread(hub: Hub, tx: Tx, name: str, item: refresh.Due, error: NervoError) -> None:

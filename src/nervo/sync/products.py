@@ -92,7 +92,9 @@ class ProductPublisher:
         unsure = isinstance(error, OutcomeUnknown | Misunderstood)
         wait_ms = self.hub.late_ms(name) if unsure else 1000 * 2 ** min(6, claim.attempts)
         state = "unknown" if unsure or claim.state in IN_DOUBT else "new"
-        publications.set_state(tx, name, "product", [claim.key], state, error=str(error), not_before_ms=now + wait_ms)
+        publications.set_state(
+            tx, name, "product", [claim.key], state, error=str(error), not_before_ms=self.hub.due_ms() + wait_ms
+        )
 
 
 def _digest(product: Product, channel: ConnectionConfig) -> str:

@@ -165,7 +165,7 @@ class Publisher:
         ]
 
     def _note(self, tx: Tx, sending: list[ToSend], outcomes: Sequence[ItemOutcome]) -> None:
-        name, kind, now = self.channel.name, self.kind.name, self.hub.now_ms()
+        name, kind, now, due = self.channel.name, self.kind.name, self.hub.now_ms(), self.hub.due_ms()
         lease.still_ours(self.hub, tx)
         by_key = {o.sku: o for o in outcomes}
         done = [(s.claim, s.wanted) for s in sending if (o := by_key.get(s.key)) and o.outcome is Outcome.DONE]
@@ -179,10 +179,10 @@ class Publisher:
                 case Outcome.STALE:
                     publications.set_state(tx, name, kind, [item.key], "unknown")
                 case Outcome.THROTTLED:
-                    publications.set_state(tx, name, kind, [item.key], "new", not_before_ms=now + 200)
+                    publications.set_state(tx, name, kind, [item.key], "new", not_before_ms=due + 200)
                 case Outcome.UNKNOWN:
                     publications.set_state(
-                        tx, name, kind, [item.key], "unknown", not_before_ms=now + self.hub.late_ms(name)
+                        tx, name, kind, [item.key], "unknown", not_before_ms=due + self.hub.late_ms(name)
                     )
                 case Outcome.MISSING | Outcome.REJECTED:
                     assert outcome
@@ -201,7 +201,8 @@ class Publisher:
 
     async def _failed(self, sending: list[ToSend], error: NervoError) -> None:
         """The whole call failed: nothing took effect, or nobody knows."""
-        name, kind, now, keys = self.channel.name, self.kind.name, self.hub.now_ms(), [s.key for s in sending]
+        name, kind, keys = self.channel.name, self.kind.name, [s.key for s in sending]
+        now, due = self.hub.now_ms(), self.hub.due_ms()
 
         def note(tx: Tx) -> None:
             lease.still_ours(self.hub, tx)
@@ -209,7 +210,7 @@ class Publisher:
                 publications.set_state(tx, name, kind, keys, "new")
             elif isinstance(error, OutcomeUnknown | Misunderstood):
                 publications.set_state(
-                    tx, name, kind, keys, "unknown", error=str(error), not_before_ms=now + self.hub.late_ms(name)
+                    tx, name, kind, keys, "unknown", error=str(error), not_before_ms=due + self.hub.late_ms(name)
                 )
                 if isinstance(error, Misunderstood):
                     journal.problem_of(tx, error, name, kind, keys[0], now)
@@ -220,7 +221,7 @@ class Publisher:
                     else min(60.0, 2.0 ** min(6, sending[0].claim.attempts))
                 )
                 publications.set_state(
-                    tx, name, kind, keys, "new", error=str(error), not_before_ms=now + int(wait_s * 1000)
+                    tx, name, kind, keys, "new", error=str(error), not_before_ms=due + int(wait_s * 1000)
                 )
                 if isinstance(error, AuthFailed):
                     journal.problem_of(tx, error, name, "connection", name, now)
@@ -240,7 +241,7 @@ class Publisher:
         try:
             found = await self.remote.call("read_listings", [linked[c.key] for c in asked])
         except NervoError:
-            later = self.hub.now_ms() + 1000
+            later = self.hub.due_ms() + 1000
             await self.hub.db.write(
                 lambda tx: publications.set_state(
                     tx, self.channel.name, self.kind.name, [c.key for c in asked], "unknown", not_before_ms=later
@@ -256,13 +257,13 @@ class Publisher:
 def claimed(hub: Hub, tx: Tx, channel: str, kind: str, size: int) -> list[Claim]:
     """The next dirty keys, for who publishes them alone. One that is noted as on its way is not: its answer came and the store could
     not take it, so what the channel shows is unknown."""
-    claims = publications.claim(tx, channel, kind, hub.now_ms(), size)
+    claims = publications.claim(tx, channel, kind, hub.due_ms(), size)
     unnoted = [c.key for c in claims if c.inflight_epoch]
     if not unnoted:
         return claims
     lease.still_ours(hub, tx)
-    publications.set_state(tx, channel, kind, unnoted, "unknown", not_before_ms=hub.now_ms() + hub.late_ms(channel))
-    return publications.claim(tx, channel, kind, hub.now_ms(), size)
+    publications.set_state(tx, channel, kind, unnoted, "unknown", not_before_ms=hub.due_ms() + hub.late_ms(channel))
+    return publications.claim(tx, channel, kind, hub.due_ms(), size)
 
 
 async def recover(hub: Hub, channel: ConnectionConfig) -> int:

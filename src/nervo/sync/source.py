@@ -124,7 +124,7 @@ async def read_stock(hub: Hub) -> int:
     erp, batch = hub.config.erp, hub.erp().port.capabilities.stock_batch
 
     def begin(tx: Tx) -> tuple[list[Due], int]:
-        found = refresh.due(tx, erp, "stock", hub.now_ms(), batch)
+        found = refresh.due(tx, erp, "stock", hub.due_ms(), batch)
         return found, tick(tx) if found else 0
 
     due, started = await hub.db.write(begin, durable=False)
@@ -135,7 +135,7 @@ async def read_stock(hub: Hub) -> int:
     except NervoError as error:
         said = str(error)
         await hub.db.write(
-            lambda tx: refresh.postponed(tx, erp, "stock", [d.key for d in due], hub.now_ms() + 1000, said)
+            lambda tx: refresh.postponed(tx, erp, "stock", [d.key for d in due], hub.due_ms() + 1000, said)
         )
         raise
     await _keep(hub, figures, started, due)

@@ -172,7 +172,7 @@ STOCK = [
     Case(
         "a crash leaves nothing unknown",
         partial(Stock, changes=2, crashes=1, **LOOSE),
-        ((lease, "quarantine", lambda *_: 0),),
+        ((lease, "quarantine", lambda *_: 0), (publish, "claimed", _claimed)),
         bad=23,
     ),
     Case(
@@ -252,7 +252,7 @@ RESTORE = [
     Case(
         "restored without a new epoch",
         partial(Stock, changes=1, restores=1, stopped=False),
-        ((operations, "raise_epoch", lambda *_: None),),
+        ((operations, "raise_epoch", lambda *_: None), (publish, "claimed", _claimed)),
         bad=10,
     ),
     Case(

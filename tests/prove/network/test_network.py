@@ -17,4 +17,4 @@ async def test_after_trouble_on_every_edge_nothing_is_lost_twice_or_wrong(databa
         seen = await campaign(db, 7, SECONDS, unique_keys=unique, pipe=pipe)
     assert seen.wrong == []
     assert seen.reckoned.orders > 10 and all(seen.passed.values())
-    assert len(seen.toxics) > 10 and bool(pipe) == any(name.startswith("database") for name in seen.toxics)
+    assert len(seen.toxics) > 5 and bool(pipe) == any(name.startswith("database") for name in seen.toxics)

@@ -173,11 +173,11 @@ class History:
         if not scene.living():
             await scene.hub()
         since = scene.loop.time()
-        while not (result := self.oracles.reckoned()).good and scene.loop.time() < since + REST_S:
+        while not self.oracles.agree(result := self.oracles.reckoned()) and scene.loop.time() < since + REST_S:
             await asyncio.sleep(10.0 if scene.loop.time() < since + 600 else 120.0)
         self.rest_s = scene.loop.time() - since
         await asyncio.sleep(STILL_S)
-        if result.good:
+        if self.oracles.agree(result):
             result = self.oracles.reckoned()
         self.result = result
         self.oracles.at_rest(result)
