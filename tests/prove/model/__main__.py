@@ -16,7 +16,8 @@ def main() -> None:
     print(HEAD)
     product = [v for case, v in seen if not case.bad]
     for model in dict.fromkeys(v.model for v in product):
-        print(_line(model, f"the product, {sum(v.model == model for v in product)} surroundings", _of(model, product)))
+        settings = len(found := _of(model, product))
+        print(_line(model, f"the product, {settings} setting{'s' * (settings > 1)}", found))
     for case, v in seen:
         if case.bad:
             print(_line(v.model, v.policy, [v]))
