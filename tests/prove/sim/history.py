@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 import aiohttp.connector
+from django.db import connections
 
 from nervo.staging.people import Change
 from nervo.staging.reckoning import shown_at
@@ -56,8 +57,6 @@ def play(seed: int) -> Outcome:
         use_database(f"sqlite:///{folder / 'nervo.sqlite3'}")
         return _play(seed, started)
     finally:
-        from django.db import connections
-
         connections["default"].close()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -107,6 +106,12 @@ class History:
         self._counted: dict[str, int] = {}
 
     async def run(self) -> None:
+        try:
+            await self._played()
+        finally:
+            connections["default"].close()  # the loop has one of its own
+
+    async def _played(self) -> None:
         scene = self.scene
         scene.net.trouble = self.weather
         async with scene.open():
