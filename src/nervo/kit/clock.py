@@ -17,14 +17,18 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None: ...
 
 
+BOOT = getattr(time, "CLOCK_BOOTTIME", None)  # Linux
+
+
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's own clock. Where the system can tell, `monotonic` counts the time that the machine was asleep: a lease runs out
+    meanwhile, whatever the wall clock is set to."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.monotonic() if BOOT is None else time.clock_gettime(BOOT)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

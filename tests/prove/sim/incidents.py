@@ -188,8 +188,9 @@ async def miscount(scene: Scene) -> None:
 
 
 async def clock_step(scene: Scene) -> None:
-    """A machine's wall clock jumps."""
-    process = scene.chance.choice(scene.living() or [None])  # type: ignore[list-item]
+    """A machine's wall clock jumps; not while it sleeps (docs/model.md, What it assumes)."""
+    awake = [process for process in scene.living() if not process.party.frozen]
+    process = scene.chance.choice(awake or [None])  # type: ignore[list-item]
     if process:
         process.clock.skew_s += scene.chance.choice((-3600.0, -61.0, 61.0, 3600.0))
 
