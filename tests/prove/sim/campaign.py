@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[3]
 TWICE_EVERY = 50
 SHORT_SEEDS = 30
 PLAYERS = 2
+A_PROCESS = 250  # histories
 SAY_S = 30.0
 
 
@@ -83,19 +84,25 @@ def _played(work: list[int]) -> Iterator[dict[str, Any]]:
 
 
 def _player(seeds: list[int], outcomes: Queue[dict[str, Any] | None]) -> None:
-    environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT}/src:{ROOT}"}
-    command = [sys.executable, "-m", "tests.prove.sim", "play"]
+    """A process for every so many: what a history leaves behind in one grows to no matter."""
     try:
-        with subprocess.Popen(
-            command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as player:
-            assert player.stdin and player.stdout
-            player.stdin.write(" ".join(map(str, seeds)))
-            player.stdin.close()
-            for line in player.stdout:
-                outcomes.put(json.loads(line))
+        for start in range(0, len(seeds), A_PROCESS):
+            _play(seeds[start : start + A_PROCESS], outcomes)
     finally:
         outcomes.put(None)
+
+
+def _play(seeds: list[int], outcomes: Queue[dict[str, Any] | None]) -> None:
+    environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT}/src:{ROOT}"}
+    command = [sys.executable, "-m", "tests.prove.sim", "play"]
+    with subprocess.Popen(
+        command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as player:
+        assert player.stdin and player.stdout
+        player.stdin.write(" ".join(map(str, seeds)))
+        player.stdin.close()
+        for line in player.stdout:
+            outcomes.put(json.loads(line))
 
 
 def play_all(seeds: list[int]) -> None:
