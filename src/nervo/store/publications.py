@@ -46,7 +46,7 @@ def mark_on(tx: Tx, channels: Iterable[str], kind: str, keys: Iterable[str], now
     tx.values(MARK, rows)
 
 
-def claim(tx: Tx, channel: str, kind: str, now_ms: int, limit: int, busy: set[str] | None = None) -> list[Claim]:
+def claim(tx: Tx, channel: str, kind: str, now_ms: int, limit: int) -> list[Claim]:
     """The next dirty keys, most urgent first. Keys without a link wait; one that was held or refused waits until it has become
     dirty again, since its value may be another now."""
     sql = (
@@ -54,8 +54,7 @@ def claim(tx: Tx, channel: str, kind: str, now_ms: int, limit: int, busy: set[st
         "WHERE channel = %s AND kind = %s AND dirty_tick > 0 AND not_before_ms <= %s AND state <> 'unlinked' "
         "AND NOT (state IN ('held', 'failed') AND dirty_tick <= refused_tick) ORDER BY priority, dirty_tick LIMIT %s"
     )
-    found = [Claim(*row) for row in tx.rows(sql, (channel, kind, now_ms, limit + len(busy or ())))]
-    return [c for c in found if not busy or c.key not in busy][:limit]
+    return [Claim(*row) for row in tx.rows(sql, (channel, kind, now_ms, limit))]
 
 
 def sending(tx: Tx, channel: str, kind: str, keys: Iterable[str], epoch: int) -> None:
